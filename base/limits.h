@@ -1,0 +1,56 @@
+#ifndef STRATA_BASE_LIMITS_H_
+#define STRATA_BASE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+// Every bound of the system in one place. Where etcd has a limit, its default
+// is ours; each line says which flag moves it.
+namespace strata::limits {
+
+// A client's request, without gRPC's own 512 KiB. --max-request-bytes
+inline constexpr uint64_t kMaxRequestBytes = 1536 * 1024;
+inline constexpr uint64_t kGrpcOverheadBytes = 512 * 1024;
+// Operations in one transaction; nested ones share what is left. --max-txn-ops
+inline constexpr uint64_t kMaxTxnOps = 128;
+
+// Proposals waiting for the log; one more is "too many requests".
+inline constexpr uint64_t kMaxPendingProposals = 5000;
+// One write and fdatasync of the log; a batch is closed when it reaches either.
+inline constexpr uint64_t kMaxLogBatchBytes = 4 << 20;
+inline constexpr uint64_t kMaxLogBatchEntries = 4096;
+
+// A log segment, as etcd cuts it.
+inline constexpr uint64_t kLogSegmentBytes = 64 * 1000 * 1000;
+// A log record: an entry can hold one request.
+inline constexpr uint64_t kMaxLogRecordBytes = 64 << 20;
+
+// The run of recent changes is frozen at either, or after 100 ms
+// (--backend-batch-limit, --backend-batch-interval).
+inline constexpr uint64_t kTailChanges = 10000;
+inline constexpr uint64_t kTailBytes = 16 << 20;
+// With this many bytes not yet in the backend, requests are refused before they
+// are proposed.
+inline constexpr uint64_t kTailBytesMax = 256 << 20;
+
+// Keys a range looks at before it lets go of the index for a moment.
+inline constexpr uint64_t kRangeChunkKeys = 1000;
+// Revisions removed in one step of a compaction. --compaction-batch-limit
+inline constexpr uint64_t kCompactionBatch = 1000;
+
+// Applied entries between raft snapshots. --snapshot-count
+inline constexpr uint64_t kSnapshotCount = 10000;
+// Entries kept in the log behind a snapshot for slow followers.
+inline constexpr uint64_t kSnapshotCatchUpEntries = 5000;
+// Log files and snapshots kept. --max-wals, --max-snapshots
+inline constexpr uint64_t kMaxWals = 5;
+inline constexpr uint64_t kMaxSnapshots = 5;
+
+static_assert(kMaxRequestBytes < kMaxLogBatchBytes);
+static_assert(kMaxLogBatchBytes < kLogSegmentBytes);
+static_assert(kTailBytes < kTailBytesMax);
+static_assert(kSnapshotCatchUpEntries <= kSnapshotCount);
+
+}  // namespace strata::limits
+
+#endif  // STRATA_BASE_LIMITS_H_
