@@ -1,0 +1,124 @@
+#ifndef STRATA_ENGINE_BACKEND_H_
+#define STRATA_ENGINE_BACKEND_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace strata {
+
+// The tables of a store: etcd's bbolt buckets, by etcd's names.
+enum class Table : uint8_t {
+  kKey,             // "key": revision -> KeyValue
+  kMeta,            // "meta": consistent_index, compaction state, ...
+  kLease,           // "lease"
+  kAlarm,           // "alarm"
+  kCluster,         // "cluster": clusterVersion
+  kMembers,         // "members"
+  kMembersRemoved,  // "members_removed"
+  kAuth,            // "auth"
+  kAuthUsers,       // "authUsers"
+  kAuthRoles,       // "authRoles"
+};
+inline constexpr int kTableCount = 10;
+
+std::string_view TableName(Table table);
+
+// Changes that become visible and durable together, applied in order.
+// A value; the bytes are copied in.
+class Batch {
+ public:
+  struct Change {
+    Table table;
+    bool erase;
+    std::string key;
+    std::string value;
+  };
+
+  void Put(Table table, std::string_view key, std::string_view value);
+  void Erase(Table table, std::string_view key);  // a missing key is fine
+  const std::vector<Change>& changes() const { return changes_; }
+  bool empty() const { return changes_.empty(); }
+  void Clear() { changes_.clear(); }
+
+ private:
+  std::vector<Change> changes_;
+};
+
+// One immutable state of the backend: that after some Write(). It costs no
+// copy, but the space it refers to is not reused while it lives, so give it
+// back soon. Thread-safe. Must be destroyed before its Backend.
+//
+// All string_views point into the backend's memory and stay valid while the
+// View lives. Damage met on the way is DataLoss, naming file and offset.
+class View {
+ public:
+  // Walks one table in key order. Used by one thread; not valid after its View.
+  class Iterator {
+   public:
+    virtual ~Iterator() = default;
+    virtual void SeekToFirst() = 0;
+    // To the first key >= `key`.
+    virtual void Seek(std::string_view key) = 0;
+    virtual bool Valid() const = 0;
+    virtual void Next() = 0;                     // REQUIRES: Valid()
+    virtual std::string_view key() const = 0;    // REQUIRES: Valid()
+    virtual std::string_view value() const = 0;  // REQUIRES: Valid()
+    // Not OK if the walk ended because of damage.
+    virtual Status status() const = 0;
+  };
+
+  virtual ~View() = default;
+
+  virtual StatusOr<std::optional<std::string_view>> Get(
+      Table table, std::string_view key) const = 0;
+  virtual std::unique_ptr<Iterator> NewIterator(Table table) const = 0;
+};
+
+struct BackendSizes {
+  uint64_t file_bytes = 0;    // on disk
+  uint64_t in_use_bytes = 0;  // of them not free
+};
+
+// Where the store keeps its tables. Interchangeable: one suite
+// (engine/backend_suite.h) tests every implementation.
+//
+// After a crash its state is that after a prefix of the Write()s, with at least
+// all before the last Sync() that returned OK.
+//
+// Write, Sync and Check come from one thread at a time (the flusher); NewView
+// and Sizes from any thread. After a Write or Sync that failed, the state on
+// disk is still such a prefix; every later Write and Sync fails with the same
+// error, unless the error was kResourceExhausted (a full disk), which may be
+// tried again.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual StatusOr<std::shared_ptr<const View>> NewView() = 0;
+  // When it returns OK, new views have the batch.
+  virtual Status Write(const Batch& batch) = 0;
+  virtual Status Sync() = 0;
+
+  // Walks everything and reports each fault found (as text naming the place) to
+  // `report`. Not OK only if the walk itself could not be done.
+  virtual Status Check(
+      const std::function<void(const std::string&)>& report) = 0;
+
+  // A consistent copy of `view` as a bbolt-format file, written piece by piece
+  // in file order; `sink` may fail, which ends the copy.
+  using Sink = std::function<Status(std::string_view piece)>;
+  virtual Status WriteSnapshot(const View& view, const Sink& sink) = 0;
+
+  virtual BackendSizes Sizes() const = 0;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_ENGINE_BACKEND_H_

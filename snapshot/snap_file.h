@@ -1,0 +1,74 @@
+#ifndef STRATA_SNAPSHOT_SNAP_FILE_H_
+#define STRATA_SNAPSHOT_SNAP_FILE_H_
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "base/logger.h"
+#include "base/status.h"
+#include "raft/types.h"
+
+namespace strata {
+
+// A raft snapshot as etcd keeps it: `member/snap/%016x-%016x.snap` (term,
+// index), a CRC-checked message whose data is, up to etcd 3.5, the v2 store as
+// JSON: the members and the cluster version live there.
+struct RaftSnapshot {
+  LogIndex index;
+  Term term;
+  raft::ConfState conf_state;
+  std::string data;
+};
+
+// Writes the file so that it is there whole or not at all, and durably.
+Status WriteSnapFile(Env* env, const std::string& directory,
+                     const RaftSnapshot& snapshot);
+
+// The newest good one of those `acceptable` says may be used (those named by a
+// record of the log); nullopt if there is none. A damaged file is renamed to
+// `.broken`, as etcd does, and said so in the log.
+StatusOr<std::optional<RaftSnapshot>> LoadNewestSnapFile(
+    Env* env, const std::string& directory,
+    const std::function<bool(Term, LogIndex)>& acceptable, Logger* logger);
+
+// Removes all but the newest `keep`.
+Status RemoveOldSnapFiles(Env* env, const std::string& directory,
+                          uint64_t keep);
+
+// One member as the v2 store and the members table know it.
+struct MemberRecord {
+  MemberId id;
+  std::vector<std::string> peer_urls;
+  bool is_learner = false;
+  std::string name;  // empty until it has started
+  std::vector<std::string> client_urls;
+
+  friend bool operator==(const MemberRecord&, const MemberRecord&) = default;
+};
+
+// What a `.snap` file says of the cluster.
+struct Membership {
+  std::map<MemberId, MemberRecord> members;
+  std::vector<MemberId> removed;
+  std::string cluster_version;  // "3.4.0"; empty while unknown
+
+  friend bool operator==(const Membership&, const Membership&) = default;
+};
+
+// The v2 store JSON that etcd 3.4 and 3.5 start from, and back. Nodes this
+// version does not know (a v2 user's keys) are an error: they would be lost.
+std::string EncodeV2Store(const Membership& membership, LogIndex index);
+StatusOr<Membership> DecodeV2Store(std::string_view json);
+
+// The JSON of the members table (key: the id in hexadecimal) and of a
+// ConfChange's context, as etcd writes it.
+std::string EncodeMemberJson(const MemberRecord& member);
+StatusOr<MemberRecord> DecodeMemberJson(std::string_view json);
+
+}  // namespace strata
+
+#endif  // STRATA_SNAPSHOT_SNAP_FILE_H_

@@ -1,0 +1,122 @@
+#ifndef STRATA_WAL_WAL_H_
+#define STRATA_WAL_WAL_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "base/limits.h"
+#include "base/logger.h"
+#include "base/loop.h"
+#include "base/status.h"
+#include "raft/types.h"
+
+namespace strata {
+
+struct WalOptions {
+  uint64_t segment_bytes = limits::kLogSegmentBytes;
+  // Where the next segment is written with zeros ahead of need; null: at once,
+  // when the current one is full. Must outlive the Wal.
+  Loop* background = nullptr;
+  // Zeros written per second in the background; 0 is without bound.
+  uint64_t prewrite_bytes_per_second = 256 << 20;
+  // Off: nothing survives a power loss (--unsafe-no-fsync).
+  bool fsync = true;
+};
+
+// Where a reader of the log starts: the state machine has everything up to
+// `index`. Index 0 is the beginning.
+struct WalSnapshot {
+  LogIndex index;
+  Term term;
+  std::optional<raft::ConfState> conf_state;  // etcd 3.5 and later write it
+};
+
+// What an open found.
+struct WalContent {
+  std::string metadata;                 // as given to Create
+  raft::HardState hard_state;           // the last one
+  std::vector<raft::Entry> entries;     // after the start, in index order
+  std::vector<WalSnapshot> snapshots;   // all snapshot records, oldest first
+  std::optional<std::string> cut_tail;  // what was cut as torn, for the log
+};
+
+// The write-ahead log, in etcd's format (wal/format.md): segments
+// `%016x-%016x.wal` (sequence, first index) of length-framed records with a
+// rolling CRC-32C.
+//
+// Bound to one thread; the background loop only prepares segments. Append only
+// gathers; Sync makes all that was appended durable with one write and one
+// fdatasync: that is the group commit. After a Sync that failed the Wal is
+// dead: every call gives the same error (but a full disk, ResourceExhausted, is
+// found before anything is written over and leaves the log usable: what was
+// appended since the last Sync is dropped as a whole).
+//
+// Opening tells a torn tail from damage as docs/architecture.md says: damage is
+// DataLoss naming file and offset, and nothing is changed; a torn tail, which
+// no one was ever told was durable, is cut.
+class Wal {
+ public:
+  // Makes a new log in `directory`, which must not have one; atomically, by
+  // renaming a finished directory, as etcd does.
+  static StatusOr<std::unique_ptr<Wal>> Create(Env* env,
+                                               const std::string& directory,
+                                               std::string_view metadata,
+                                               const WalOptions& options,
+                                               Logger* logger);
+
+  // Opens for appending. `start` must be a snapshot record of the log, or index
+  // 0. `durable_index` is what the backend holds: a log that ends before it is
+  // damaged.
+  static StatusOr<std::unique_ptr<Wal>> Open(Env* env,
+                                             const std::string& directory,
+                                             const WalSnapshot& start,
+                                             LogIndex durable_index,
+                                             const WalOptions& options,
+                                             Logger* logger,
+                                             WalContent* content);
+
+  // Whether `directory` holds a log.
+  static bool Exists(Env* env, const std::string& directory);
+
+  // The snapshot records of a log, without opening it for writing: the newest
+  // `.snap` file named by one of them is where to start.
+  static StatusOr<std::vector<WalSnapshot>> ReadSnapshots(
+      Env* env, const std::string& directory);
+
+  virtual ~Wal() = default;
+
+  // Gathers entries and, if it changed, the hard state. An entry whose index is
+  // not one more than the last replaces the log from there on, as raft may do.
+  virtual void Append(std::span<const raft::Entry> entries,
+                      const raft::HardState& hard_state) = 0;
+  // As above for an entry already encoded as raftpb.Entry: no second copy.
+  virtual void AppendEncoded(LogIndex index, Term term,
+                             std::string_view entry) = 0;
+  virtual void AppendHardState(const raft::HardState& hard_state) = 0;
+  // Records that a `.snap` file for this point is durable.
+  virtual void AppendSnapshot(const WalSnapshot& snapshot) = 0;
+
+  // Bytes gathered since the last Sync.
+  virtual uint64_t PendingBytes() const = 0;
+  virtual Status Sync() = 0;
+
+  // Removes segments that hold only entries up to `index`, but keeps the newest
+  // `keep`. REQUIRES: a snapshot record at or after `index` is durable.
+  virtual Status ReleaseTo(LogIndex index, uint64_t keep) = 0;
+
+  struct Stats {
+    uint64_t bytes_written = 0;
+    uint64_t syncs = 0;
+    uint64_t segments = 0;
+  };
+  virtual Stats GetStats() const = 0;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_WAL_WAL_H_
