@@ -1,0 +1,48 @@
+#ifndef STRATA_ENGINE_LEVEL_H_
+#define STRATA_ENGINE_LEVEL_H_
+
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace strata {
+
+// The etcd release whose rules a member follows (--etcd-level). All that
+// differs between releases is asked of this one class, here and nowhere else;
+// docs/levels.md says the same in prose. A value.
+class Level {
+ public:
+  // "3.4", "3.5" or "3.6"; InvalidArgument names the three otherwise.
+  static StatusOr<Level> Parse(std::string_view text);
+  static constexpr Level V3_4() { return Level(4); }
+  static constexpr Level V3_5() { return Level(5); }
+  static constexpr Level V3_6() { return Level(6); }
+
+  std::string ToString() const;        // "3.5"
+  std::string ClusterVersion() const;  // "3.5.0"
+
+  // From 3.5 on the meta table holds the term of the applied index too.
+  bool StoresTerm() const { return minor_ >= 5; }
+  // From 3.5 on the meta table holds the ConfState, and the log's snapshot
+  // records name it.
+  bool StoresConfState() const { return minor_ >= 5; }
+  // From 3.6 on the meta table holds the storage version.
+  bool StoresStorageVersion() const { return minor_ >= 6; }
+  // A compaction, and the hash of what it leaves, keep a tombstone that is
+  // exactly at the compaction revision (3.5.16 and later; etcd PR 18274).
+  bool KeepsTombstoneAtCompaction() const { return minor_ >= 5; }
+  // Member attributes and the cluster version are proposed as v2 requests
+  // before 3.6, as their own entry types from 3.6 on.
+  bool ProposesV2Requests() const { return minor_ < 6; }
+
+  friend constexpr auto operator<=>(Level, Level) = default;
+
+ private:
+  explicit constexpr Level(int minor) : minor_(minor) {}
+  int minor_;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_ENGINE_LEVEL_H_

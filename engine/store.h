@@ -1,0 +1,105 @@
+#ifndef STRATA_ENGINE_STORE_H_
+#define STRATA_ENGINE_STORE_H_
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/logger.h"
+#include "base/loop.h"
+#include "base/status.h"
+#include "base/types.h"
+#include "engine/backend.h"
+#include "engine/level.h"
+#include "engine/requests.h"
+
+namespace strata {
+
+struct StoreOptions {
+  Level level = Level::V3_5();
+  // The tail is frozen and handed to the backend at any of these.
+  Duration batch_interval = std::chrono::milliseconds(100);
+  uint64_t batch_changes = limits::kTailChanges;
+  uint64_t batch_bytes = limits::kTailBytes;
+  // Where the backend is written and compacted. Must outlive the Store.
+  Loop* flusher = nullptr;
+  // Whether a lease may be attached to; null: no lease exists.
+  std::function<bool(LeaseId)> lease_exists;
+  // Called once, on the flusher, when the backend refuses a write for good: the
+  // process must stop rather than go on without it. Null: CHECK.
+  std::function<void(const Status&)> on_fatal;
+};
+
+// The revision-keyed store: key index, tail of recent changes, backend.
+//
+// Reads (const methods) may be called from any thread at any time and never
+// wait for a write to the disk. Writes come from one thread, the apply thread,
+// in log order; each is visible to reads when the call returns. What is written
+// becomes durable in the background: after a crash the backend has the state
+// after some log entry (applied()), whole, and the log brings back the rest.
+class Store {
+ public:
+  // Reads the index from the backend and goes on with a compaction that a crash
+  // interrupted. `logger` must outlive the store.
+  static StatusOr<std::unique_ptr<Store>> Open(std::unique_ptr<Backend> backend,
+                                               StoreOptions options,
+                                               Logger* logger);
+  virtual ~Store() = default;  // flushes nothing: see Close
+
+  // --- reads: any thread ---
+
+  virtual StatusOr<RangeResult> Range(const RangeRequest& request) const = 0;
+  virtual StatusOr<HashKvResult> HashKv(Revision revision) const = 0;  // 0: now
+  virtual Revision revision() const = 0;
+  virtual Revision compact_revision() const = 0;
+  // The last log entry whose effects reads can see, and the last in the
+  // backend.
+  virtual LogIndex applied() const = 0;
+  virtual LogIndex flushed() const = 0;
+  // Bytes of changes not yet in the backend.
+  virtual uint64_t tail_bytes() const = 0;
+  virtual BackendSizes Sizes() const = 0;
+  // One record of a small table (members, cluster, ...), tail included.
+  virtual StatusOr<std::optional<std::string>> Get(
+      Table table, std::string_view key) const = 0;
+  // All of a small table, in key order, tail included.
+  virtual StatusOr<std::vector<std::pair<std::string, std::string>>> List(
+      Table table) const = 0;
+
+  // --- writes: the apply thread ---
+
+  virtual StatusOr<PutResult> Put(const PutRequest& request) = 0;
+  virtual StatusOr<DeleteRangeResult> DeleteRange(
+      const DeleteRangeRequest& request) = 0;
+  // All or nothing: what a chosen branch cannot do (a compacted or future
+  // revision, a missing lease, ...) is found before anything is changed. All
+  // changes get one revision, and subs in the order of the operations.
+  virtual StatusOr<TxnResult> Txn(const TxnRequest& request) = 0;
+  // Makes all before `revision` unreadable at once; the space is freed in
+  // bounded steps on the flusher. `done`, which may be null, is called there
+  // when it is physically finished.
+  virtual Status Compact(Revision revision, std::function<void()> done) = 0;
+  virtual void PutRecord(Table table, std::string_view key,
+                         std::string_view value) = 0;
+  virtual void EraseRecord(Table table, std::string_view key) = 0;
+  // Ends the entry: what was written since the last call belongs to it and goes
+  // into the backend together with `index`.
+  virtual void EndEntry(LogIndex index, Term term) = 0;
+
+  // Has the tail written to the backend and synced; `done` is called on the
+  // flusher. Any thread.
+  virtual void Flush(std::function<void(Status)> done) = 0;
+  // A consistent image of all that is applied now, tail included, as a
+  // bbolt-format file. Blocks the caller, nobody else. Any thread.
+  virtual Status WriteSnapshot(const Backend::Sink& sink) = 0;
+  // Writes the tail and stops the background work. Blocks. No call after it.
+  virtual Status Close() = 0;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_ENGINE_STORE_H_
