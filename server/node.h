@@ -1,0 +1,104 @@
+#ifndef STRATA_SERVER_NODE_H_
+#define STRATA_SERVER_NODE_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "base/limits.h"
+#include "base/logger.h"
+#include "base/loop.h"
+#include "base/status.h"
+#include "base/types.h"
+#include "engine/btree_backend.h"
+#include "engine/level.h"
+#include "engine/store.h"
+#include "server/apply_result.h"
+#include "server/replicator.h"
+#include "snapshot/snap_file.h"
+
+namespace strata {
+
+enum class BackendKind { kBtree, kMem };
+
+struct NodeOptions {
+  std::string name = "default";
+  std::string data_dir;
+  std::string wal_dir;  // empty: data_dir/member/wal
+  Level level = Level::V3_5();
+  // As given to a new member; an existing directory keeps what it has, but for
+  // the client URLs.
+  std::vector<std::string> initial_advertise_peer_urls;
+  std::string initial_cluster;  // "name=url,name=url"; empty: this member alone
+  std::string initial_cluster_token = "etcd-cluster";
+  std::vector<std::string> advertise_client_urls;
+
+  BackendKind backend = BackendKind::kBtree;
+  BtreeOptions btree;
+  Duration batch_interval = std::chrono::milliseconds(100);
+  uint64_t batch_changes = limits::kTailChanges;
+  uint64_t snapshot_count = limits::kSnapshotCount;
+  uint64_t snapshot_catch_up_entries = limits::kSnapshotCatchUpEntries;
+  uint64_t max_wals = limits::kMaxWals;
+  uint64_t max_snapshots = limits::kMaxSnapshots;
+  uint64_t wal_segment_bytes = limits::kLogSegmentBytes;
+  bool fsync = true;
+};
+
+// The world a node lives in; all outlive it.
+struct NodeWorld {
+  Env* env = nullptr;
+  Loop* loop = nullptr;        // consensus and apply
+  Loop* flusher = nullptr;     // backend writes, compaction
+  Loop* background = nullptr;  // log segments written ahead
+  Logger* logger = nullptr;
+  // The node can not go on (a failed sync): stop the process, exit code 1.
+  std::function<void(const Status&)> on_fatal;
+};
+
+// One member: the place where engine, log, snapshot and replication meet. The
+// API of everything above (rpc/ and strata.h): change through Propose, read
+// through ReadIndex and store().
+//
+// Opening finds or makes `data_dir`/member/{wal,snap/db} as etcd lays it out,
+// takes its locks, replays the log, and is ready to serve when it returns. A
+// directory this version cannot honour is an error that names what it is, and
+// nothing in it is changed.
+class Node {
+ public:
+  static StatusOr<std::unique_ptr<Node>> Open(const NodeOptions& options,
+                                              const NodeWorld& world);
+  virtual ~Node() = default;
+
+  // Any thread. `request` is borrowed until `reply` has returned; `reply` is
+  // called exactly once, on the node's loop or, for a request refused at once,
+  // on the caller's thread. Validate first: rpc/validate.h.
+  virtual void Propose(etcdserverpb::InternalRaftRequest* request,
+                       std::function<void(StatusOr<ApplyResult>)> reply) = 0;
+
+  // Calls `done` once store() shows every change acknowledged before this call.
+  // May call back before it returns (one member always does). Any thread.
+  virtual void ReadIndex(std::function<void(const Status&)> done) = 0;
+
+  // Compaction that waits for the space to be freed (`physical`): calls `done`
+  // when it is, for a revision that has been compacted through Propose. Any
+  // thread.
+  virtual void WaitCompacted(Revision revision, std::function<void()> done) = 0;
+
+  virtual Store* store() = 0;  // reads only
+  virtual MemberId member_id() const = 0;
+  virtual ClusterId cluster_id() const = 0;
+  virtual Level level() const = 0;
+  virtual ReplicatorStatus replication() const = 0;  // term, leader, indexes
+  virtual Membership membership() const = 0;         // a copy
+
+  // Finishes what was proposed, writes the tail to the backend, closes files.
+  // Blocks; not on a loop of the node.
+  virtual Status Stop() = 0;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_SERVER_NODE_H_

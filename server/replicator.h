@@ -1,0 +1,88 @@
+#ifndef STRATA_SERVER_REPLICATOR_H_
+#define STRATA_SERVER_REPLICATOR_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/status.h"
+#include "base/types.h"
+#include "raft/types.h"
+#include "server/apply_result.h"
+
+namespace etcdserverpb {
+class InternalRaftRequest;
+}
+
+namespace strata {
+
+// A change on its way through the log. Made by the proposer, owned by the
+// replicator until `reply` has been called, exactly once.
+struct Proposal {
+  // What is logged and applied. Its header id is set by the node. Borrowed:
+  // stays valid until `reply` has returned.
+  etcdserverpb::InternalRaftRequest* request = nullptr;
+  // Called on the node's loop: after the change is durable and applied, or with
+  // the error that kept it from being so. Must not block.
+  std::function<void(StatusOr<ApplyResult>)> reply;
+};
+
+// What is durable and decided, in log order. `proposal` is the one it came from
+// if that was made by this process, so that it need not be decoded again.
+struct CommittedEntry {
+  const raft::Entry* entry = nullptr;  // null if `proposal` has it all
+  LogIndex index;
+  Term term;
+  Proposal* proposal = nullptr;
+};
+
+// What a replicator drives. Bound to the node's loop.
+class StateMachine {
+ public:
+  virtual ~StateMachine() = default;
+  // Applies in order and replies to proposals; called with whole batches.
+  virtual void Apply(std::span<const CommittedEntry> entries) = 0;
+  // The replicator can go no further (a failed sync): nothing proposed from now
+  // on will be decided, and the process should stop.
+  virtual void Fail(const Status& status) = 0;
+};
+
+struct ReplicatorStatus {
+  Term term;
+  MemberId leader;
+  LogIndex last_index;  // in the log
+  LogIndex committed;
+};
+
+// The line between "proposed" and "applied". LocalReplicator: the log, then
+// apply. (RaftReplicator: the log, a quorum, then apply.)
+class Replicator {
+ public:
+  virtual ~Replicator() = default;
+
+  // Any thread. Too many waiting: `reply` gets ResourceExhausted "etcdserver:
+  // too many requests", on the caller's thread.
+  virtual void Propose(std::unique_ptr<Proposal> proposal) = 0;
+
+  // Calls `done` once reads of the store see every change that was acknowledged
+  // to anybody before this call. Any thread; may call back before it returns.
+  virtual void ReadIndex(std::function<void(const Status&)> done) = 0;
+
+  // Records that a raft snapshot file covers the log up to `index`, and lets go
+  // of segments before `release`. Bound to the node's loop.
+  virtual Status SnapshotTaken(LogIndex index, Term term,
+                               const raft::ConfState& conf_state,
+                               LogIndex release) = 0;
+
+  // Any thread.
+  virtual ReplicatorStatus GetStatus() const = 0;
+
+  // Refuses new proposals, finishes those taken. Blocks.
+  virtual void Stop() = 0;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_SERVER_REPLICATOR_H_
