@@ -60,8 +60,8 @@ bool FromHex(std::string_view hex, std::string* bytes);
 // Lower-case hexadecimal without leading zeros, as etcd prints ids.
 std::string HexId(uint64_t id);
 
-// For messages to people: printable ASCII stays, the rest becomes \xNN; at most
-// `limit` characters, then "...".
+// For messages to people: printable ASCII but '\' stays, the rest becomes \xNN;
+// at most `limit` characters, then "...".
 std::string Printable(std::string_view bytes, size_t limit = 64);
 
 }  // namespace strata

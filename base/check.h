@@ -35,12 +35,11 @@ struct Voidify {
 
 }  // namespace strata::internal
 
-#define CHECK(condition)                                                 \
-  __builtin_expect(static_cast<bool>(condition), 1)                      \
-      ? (void)0                                                          \
-      : ::strata::internal::Voidify() &                                  \
-            ::strata::internal::CheckFailure(__FILE__, __LINE__,         \
-                                             #condition)                 \
+#define CHECK(condition)                                                     \
+  __builtin_expect(static_cast<bool>(condition), 1)                          \
+      ? (void)0                                                              \
+      : ::strata::internal::Voidify() &                                      \
+            ::strata::internal::CheckFailure(__FILE__, __LINE__, #condition) \
                 .stream()
 
 #define CHECK_EQ(a, b) CHECK((a) == (b)) << (a) << " vs " << (b) << " "

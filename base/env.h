@@ -70,18 +70,21 @@ class File {
   virtual StatusOr<std::unique_ptr<Mapping>> Map(size_t size,
                                                  const MapOptions& options) = 0;
 
-  // Takes an exclusive advisory lock, held until the File is closed.
-  // Unavailable if another process holds it, with that process's id if known.
+  // Takes an exclusive advisory lock, held until the File is closed (or the
+  // process ends). Unavailable if another File, of this or another process,
+  // holds it; with the process's id and name if they can be found. Excludes
+  // both users of flock(2), as bbolt is, and of open-file-description locks, as
+  // etcd's log is.
   virtual Status Lock() = 0;
 
   virtual const std::string& path() const = 0;
 };
 
 enum class OpenMode {
-  kReadOnly,       // NotFound if missing
-  kReadWrite,      // NotFound if missing
-  kCreate,         // made if missing
-  kCreateNew,      // AlreadyExists if there
+  kReadOnly,   // NotFound if missing
+  kReadWrite,  // NotFound if missing
+  kCreate,     // made if missing
+  kCreateNew,  // AlreadyExists if there
 };
 
 // Thread-safe.

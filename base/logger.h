@@ -25,7 +25,8 @@ struct LogField {
   LogField(std::string_view n, T v) : name(n), value(uint64_t{v}) {}
   LogField(std::string_view n, double v) : name(n), value(v) {}
   LogField(std::string_view n, bool v) : name(n), value(v) {}
-  LogField(std::string_view n, const char* v) : name(n), value(std::string(v)) {}
+  LogField(std::string_view n, const char* v)
+      : name(n), value(std::string(v)) {}
   LogField(std::string_view n, std::string_view v)
       : name(n), value(std::string(v)) {}
   LogField(std::string_view n, std::string v) : name(n), value(std::move(v)) {}

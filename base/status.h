@@ -78,7 +78,8 @@ Status UnavailableError(std::string message);
 Status DataLossError(std::string message);
 
 // "open /data/x: No space left on device"; ENOSPC and EDQUOT give
-// kResourceExhausted, ENOENT kNotFound, EIO kDataLoss, others kUnknown.
+// kResourceExhausted, ENOENT kNotFound, EEXIST kAlreadyExists, EACCES and EPERM
+// kPermissionDenied, EIO kDataLoss, others kUnknown.
 Status ErrnoError(std::string_view what, int error_number);
 
 // A value or the error that kept it from being made.
@@ -90,11 +91,11 @@ class [[nodiscard]] StatusOr {
   }
   StatusOr(T value) : value_(std::move(value)) {}  // NOLINT: implicit
   // From what converts to T, such as unique_ptr<Derived>.
-  template <typename U,
-            typename = std::enable_if_t<std::is_convertible_v<U&&, T> &&
-                                        !std::is_same_v<std::decay_t<U>, T> &&
-                                        !std::is_same_v<std::decay_t<U>, Status> &&
-                                        !std::is_same_v<std::decay_t<U>, StatusOr>>>
+  template <typename U, typename = std::enable_if_t<
+                            std::is_convertible_v<U&&, T> &&
+                            !std::is_same_v<std::decay_t<U>, T> &&
+                            !std::is_same_v<std::decay_t<U>, Status> &&
+                            !std::is_same_v<std::decay_t<U>, StatusOr>>>
   StatusOr(U&& value) : value_(std::forward<U>(value)) {}  // NOLINT: implicit
 
   bool ok() const { return value_.has_value(); }
@@ -128,17 +129,18 @@ class [[nodiscard]] StatusOr {
 }  // namespace strata
 
 // RETURN_IF_ERROR(file->Sync());
-#define RETURN_IF_ERROR(expression)                            \
-  do {                                                         \
-    if (::strata::Status strata_status = (expression);         \
-        !strata_status.ok()) [[unlikely]] {                    \
-      return strata_status;                                    \
-    }                                                          \
+#define RETURN_IF_ERROR(expression)                                         \
+  do {                                                                      \
+    if (::strata::Status strata_status = (expression); !strata_status.ok()) \
+        [[unlikely]] {                                                      \
+      return strata_status;                                                 \
+    }                                                                       \
   } while (false)
 
 // ASSIGN_OR_RETURN(auto file, env->Open(path, options));
-#define ASSIGN_OR_RETURN(left, expression) \
-  STRATA_ASSIGN_OR_RETURN_(STRATA_CONCAT_(strata_or_, __LINE__), left, expression)
+#define ASSIGN_OR_RETURN(left, expression)                             \
+  STRATA_ASSIGN_OR_RETURN_(STRATA_CONCAT_(strata_or_, __LINE__), left, \
+                           expression)
 #define STRATA_ASSIGN_OR_RETURN_(temporary, left, expression) \
   auto temporary = (expression);                              \
   if (!temporary.ok()) [[unlikely]] {                         \

@@ -17,7 +17,12 @@ namespace strata::wire {
 // even when they are zero; so the writers below always write, and callers leave
 // a proto3 zero field out themselves.
 
-enum class Type : uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
+enum class Type : uint8_t {
+  kVarint = 0,
+  kFixed64 = 1,
+  kBytes = 2,
+  kFixed32 = 5
+};
 
 void AppendTag(std::string* out, uint32_t field, Type type);
 void AppendUint(std::string* out, uint32_t field, uint64_t value);
@@ -28,8 +33,8 @@ void AppendBytes(std::string* out, uint32_t field, std::string_view value);
 struct Field {
   uint32_t number = 0;
   Type type = Type::kVarint;
-  uint64_t varint = 0;      // kVarint, kFixed64, kFixed32
-  std::string_view bytes;   // kBytes
+  uint64_t varint = 0;          // kVarint, kFixed64, kFixed32
+  std::string_view bytes = {};  // kBytes
 };
 
 // Walks the fields of one message, in the order they are written:
