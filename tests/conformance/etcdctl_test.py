@@ -1,0 +1,68 @@
+"""Runs scripts of etcdctl calls against etcd and against another server.
+
+    etcdctl_test.py --subject STRATAD [--show] SCRIPT...
+
+Each script has two fresh servers to itself. Prints a diff for every call whose
+output differs, then how many calls were equal. --show prints what etcd said.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import sys
+
+HERE = pathlib.Path(os.path.abspath(__file__)).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "harness")]
+
+import compare
+import script
+import server
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--subject", required=True, help="the server to judge")
+    parser.add_argument("--etcd", default=server.ETCD)
+    parser.add_argument("--etcdctl", default=server.ETCDCTL)
+    parser.add_argument("--subject-etcdctl", help="another etcdctl for the subject's side")
+    parser.add_argument("--at-least", type=int, default=0, help="fail if there are fewer calls than this")
+    parser.add_argument("--show", action="store_true")
+    parser.add_argument("scripts", nargs="+", type=pathlib.Path)
+    return parser.parse_args()
+
+
+def main():
+    options = parse_arguments()
+    scripts = [script.parse(path.name, path.read_text()) for path in options.scripts]
+
+    def run(calls):
+        return compare.compare(calls, options.etcd, options.subject, options.etcdctl,
+                               options.subject_etcdctl or options.etcdctl)
+
+    passed = failed = 0
+    # Two scripts at a time keep both of a small machine's cores busy.
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        results = [pool.submit(run, calls) for calls in scripts]
+        for calls, path, result in zip(scripts, options.scripts, results):
+            try:
+                mismatches, transcripts = result.result()
+            except Exception as error:
+                print(f"{path.name}: {error}")
+                failed += len(calls)
+                continue
+            if options.show:
+                for call, said in zip(calls, transcripts):
+                    print(f"{call.where}: etcdctl {call.text}\n{said}\n")
+            for mismatch in mismatches:
+                print(mismatch, end="\n\n")
+            failed += len(mismatches)
+            passed += len(calls) - len(mismatches)
+    print(f"{passed} passed, {failed} failed")
+    if passed + failed < options.at_least:
+        print(f"only {passed + failed} calls where {options.at_least} are asked for")
+        return 1
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

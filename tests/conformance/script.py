@@ -1,0 +1,123 @@
+r"""Reads a script of etcdctl calls.
+
+One call a line, in words as a shell would split them:
+
+    put key value            # words; a comment starts at a word that is #
+    put 'a key' "a value"    # quotes; nothing is expanded inside them
+    get $'\x00\xff'          # bytes, with the escapes of bash's $'...'
+    get {k*4096}             # a word of 4096 times `k`
+    put key <{v*1600000}     # the same as the call's stdin
+    put key <$'\x00bytes'    # bytes as stdin
+    txn <<END                # the following lines, up to END, as stdin;
+    %repeat 129 put k%d v    # this one 129 times, %d counted from 0
+    END
+
+Without `<` a call's stdin is empty. A line that starts with `#` is a comment.
+"""
+import dataclasses
+import re
+
+REPEAT = re.compile(r"\{(.)\*(\d+)\}")
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", "0": "\0"}
+
+
+class ScriptError(Exception):
+    pass
+
+
+@dataclasses.dataclass
+class Call:
+    where: str  # file:line
+    text: str  # as it is written, for people
+    arguments: list  # of bytes
+    stdin: bytes
+
+
+def unescape(body):
+    out, at = bytearray(), 0
+    while at < len(body):
+        if body[at] != "\\":
+            out += body[at].encode()
+            at += 1
+        elif body[at + 1] == "x":
+            out.append(int(body[at + 2:at + 4], 16))
+            at += 4
+        else:
+            out += ESCAPES[body[at + 1]].encode()
+            at += 2
+    return bytes(out)
+
+
+TOKEN = re.compile(r"""
+    (?P<space>\s+)
+  | \$'(?P<ansi>(?:\\.|[^'\\])*)'
+  | '(?P<single>[^']*)'
+  | "(?P<double>[^"]*)"
+  | (?P<repeat>\{.\*\d+\})
+  | (?P<bare>(?:(?!\{.\*\d+\})[^\s'"$])+|\$)
+""", re.VERBOSE)
+
+
+def piece(match):
+    """The bytes of one piece of a word."""
+    kind = match.lastgroup
+    if kind == "ansi":
+        return unescape(match["ansi"])
+    if kind == "repeat":
+        char, count = REPEAT.fullmatch(match["repeat"]).groups()
+        return char.encode() * int(count)
+    return match[kind].encode()
+
+
+def words(line):
+    out, word, at = [], None, 0
+    while at < len(line):
+        match = TOKEN.match(line, at)
+        if not match:
+            raise ScriptError("cannot read: " + line[at:])
+        at = match.end()
+        if match.lastgroup == "space":
+            if word is not None:
+                out.append(word)
+            word = None
+            continue
+        if word is None and match.lastgroup == "bare" and match["bare"] == "#":
+            return out
+        word = (word or b"") + piece(match)
+    if word is not None:
+        out.append(word)
+    return out
+
+
+def expand(line):
+    match = re.fullmatch(r"%repeat (\d+) (.*)", line)
+    if not match:
+        return [line]
+    return [match[2].replace("%d", str(number)) for number in range(int(match[1]))]
+
+
+def parse(name, text):
+    """The calls of a script, in order."""
+    lines = iter(enumerate(text.splitlines(), 1))
+    calls = []
+    for number, line in lines:
+        if not line.strip() or line.startswith("#"):
+            continue
+        where = f"{name}:{number}"
+        try:
+            arguments = words(line)
+        except ScriptError as error:
+            raise ScriptError(f"{where}: {error}") from None
+        stdin = b""
+        if arguments[-1].startswith(b"<<") and len(arguments[-1]) > 2:
+            end, stdin = arguments.pop()[2:].decode(), b""
+            for _, inner in lines:
+                if inner == end:
+                    break
+                stdin += "".join(each + "\n" for each in expand(inner)).encode()
+            else:
+                raise ScriptError(f"{where}: no line {end} follows")
+        elif arguments[-1].startswith(b"<"):
+            stdin = arguments.pop()[1:]
+        calls.append(Call(where, line.strip(), arguments, stdin))
+    return calls
