@@ -21,28 +21,29 @@ enum class EntryType : uint64_t {
 };
 
 struct Entry {
-  Term term;
-  LogIndex index;
+  Term term = {};
+  LogIndex index = {};
   EntryType type = EntryType::kNormal;
-  std::string data;  // empty for the entry a new leader starts its term with
+  std::string data =
+      {};  // empty for the entry a new leader starts its term with
 
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 
 // What a member must remember across a restart.
 struct HardState {
-  Term term;
-  MemberId vote;    // whom it voted for in `term`; 0 nobody
-  LogIndex commit;  // a lower bound of what is committed
+  Term term = {};
+  MemberId vote = {};    // whom it voted for in `term`; 0 nobody
+  LogIndex commit = {};  // a lower bound of what is committed
 
   friend bool operator==(const HardState&, const HardState&) = default;
 };
 
 struct ConfState {
-  std::vector<MemberId> voters;
-  std::vector<MemberId> learners;
-  std::vector<MemberId> voters_outgoing;
-  std::vector<MemberId> learners_next;
+  std::vector<MemberId> voters = {};
+  std::vector<MemberId> learners = {};
+  std::vector<MemberId> voters_outgoing = {};
+  std::vector<MemberId> learners_next = {};
   bool auto_leave = false;
 
   friend bool operator==(const ConfState&, const ConfState&) = default;
@@ -58,8 +59,8 @@ enum class ConfChangeType : uint64_t {
 struct ConfChange {
   uint64_t id = 0;  // of the proposal
   ConfChangeType type = ConfChangeType::kAddNode;
-  MemberId node;
-  std::string context;  // JSON of the member, as etcd writes it
+  MemberId node = {};
+  std::string context = {};  // JSON of the member, as etcd writes it
 
   friend bool operator==(const ConfChange&, const ConfChange&) = default;
 };
