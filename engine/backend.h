@@ -30,6 +30,10 @@ inline constexpr int kTableCount = 10;
 
 std::string_view TableName(Table table);
 
+// What one change may hold, as in bbolt. A key has at least one byte.
+inline constexpr uint64_t kMaxBackendKeyBytes = 32768;
+inline constexpr uint64_t kMaxBackendValueBytes = (uint64_t{1} << 31) - 2;
+
 // Changes that become visible and durable together, applied in order.
 // A value; the bytes are copied in.
 class Batch {
@@ -50,6 +54,9 @@ class Batch {
  private:
   std::vector<Change> changes_;
 };
+
+// InvalidArgument if a key or value is outside the limits above.
+Status CheckBatch(const Batch& batch);
 
 // One immutable state of the backend: that after some Write(). It costs no
 // copy, but the space it refers to is not reused while it lives, so give it
@@ -82,7 +89,9 @@ class View {
 };
 
 struct BackendSizes {
-  uint64_t file_bytes = 0;    // on disk
+  // Up to the last page ever used, as etcd counts the size of its database;
+  // the file itself may be longer, having grown in steps.
+  uint64_t file_bytes = 0;
   uint64_t in_use_bytes = 0;  // of them not free
 };
 
@@ -102,7 +111,8 @@ class Backend {
   virtual ~Backend() = default;
 
   virtual StatusOr<std::shared_ptr<const View>> NewView() = 0;
-  // When it returns OK, new views have the batch.
+  // When it returns OK, new views have the batch. A batch that fails
+  // CheckBatch() is refused and changes nothing, not even later writes.
   virtual Status Write(const Batch& batch) = 0;
   virtual Status Sync() = 0;
 
@@ -112,7 +122,8 @@ class Backend {
       const std::function<void(const std::string&)>& report) = 0;
 
   // A consistent copy of `view` as a bbolt-format file, written piece by piece
-  // in file order; `sink` may fail, which ends the copy.
+  // in file order; `sink` may fail, which ends the copy. From any thread.
+  // REQUIRES: `view` is one of this backend's.
   using Sink = std::function<Status(std::string_view piece)>;
   virtual Status WriteSnapshot(const View& view, const Sink& sink) = 0;
 
