@@ -37,8 +37,8 @@ enum class SortTarget { kKey, kVersion, kCreate, kMod, kValue };
 
 struct RangeRequest {
   KeyRange range;
-  int64_t limit = 0;     // 0: all
-  Revision revision;     // <= 0: the current one
+  int64_t limit = 0;  // 0: all
+  Revision revision;  // <= 0: the current one
   SortOrder sort_order = SortOrder::kNone;
   SortTarget sort_target = SortTarget::kKey;
   bool keys_only = false;
@@ -53,8 +53,8 @@ struct RangeRequest {
 struct RangeResult {
   std::vector<std::string_view> kvs;
   bool more = false;
-  int64_t count = 0;    // in the range, before limit and filters
-  Revision revision;    // of the store when the range was read
+  int64_t count = 0;                // in the range, before limit and filters
+  Revision revision;                // of the store when the range was read
   std::shared_ptr<const void> pin;  // keeps what `kvs` points to
 };
 
@@ -80,7 +80,7 @@ struct DeleteRangeRequest {
 struct DeleteRangeResult {
   Revision revision;  // unchanged if nothing was deleted
   int64_t deleted = 0;
-  RangeResult prev;   // only if asked for
+  RangeResult prev;  // only if asked for
 };
 
 enum class CompareResult { kEqual, kGreater, kLess, kNotEqual };
@@ -93,7 +93,7 @@ struct Compare {
   KeyRange range;
   CompareResult result = CompareResult::kEqual;
   CompareTarget target = CompareTarget::kVersion;
-  int64_t number = 0;       // for all targets but kValue
+  int64_t number = 0;  // for all targets but kValue
   std::string_view value;
 };
 
@@ -117,9 +117,9 @@ struct TxnResult {
 
 struct HashKvResult {
   uint32_t hash = 0;
-  Revision current;           // of the store
+  Revision current;  // of the store
   Revision compact_revision;
-  Revision hash_revision;     // what was hashed up to
+  Revision hash_revision;  // what was hashed up to
 };
 
 }  // namespace strata

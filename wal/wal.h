@@ -72,13 +72,10 @@ class Wal {
   // Opens for appending. `start` must be a snapshot record of the log, or index
   // 0. `durable_index` is what the backend holds: a log that ends before it is
   // damaged.
-  static StatusOr<std::unique_ptr<Wal>> Open(Env* env,
-                                             const std::string& directory,
-                                             const WalSnapshot& start,
-                                             LogIndex durable_index,
-                                             const WalOptions& options,
-                                             Logger* logger,
-                                             WalContent* content);
+  static StatusOr<std::unique_ptr<Wal>> Open(
+      Env* env, const std::string& directory, const WalSnapshot& start,
+      LogIndex durable_index, const WalOptions& options, Logger* logger,
+      WalContent* content);
 
   // Whether `directory` holds a log.
   static bool Exists(Env* env, const std::string& directory);
