@@ -1,4 +1,4 @@
-"""The conformance runner, tried where the answer is known.
+"""The conformance runner, tried where the answer is known: checker_test.py RPC_CALLS
 
 Two real etcds must come out equal over every script. Then differences are
 planted, one at a time, and each must be reported with the call that shows it.
@@ -17,6 +17,8 @@ import normalise
 import script
 import server
 
+RPC_CALLS = os.path.abspath(sys.argv.pop(1))
+
 SHORT = """\
 put a 1
 put a 2
@@ -28,16 +30,21 @@ endpoint status -w json
 
 
 def run(*arguments):
-    return subprocess.run([sys.executable, str(HERE / "etcdctl_test.py"), "--subject", server.ETCD, *arguments],
+    return subprocess.run([sys.executable, str(HERE / "run.py"), "--subject", server.ETCD, *arguments],
                           capture_output=True, text=True)
 
 
 class Equal(unittest.TestCase):
-    def test_two_etcds_are_equal_over_every_script(self):
-        done = run("--at-least", "200", *map(str, sorted(HERE.glob("*.script"))))
+    def equal(self, pattern, *flags):
+        done = run(*flags, *map(str, sorted(HERE.glob(pattern))))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn(" passed, 0 failed", done.stdout)
-        print(done.stdout.splitlines()[-1])
+
+    def test_two_etcds_are_equal_over_every_script(self):
+        self.equal("*.script", "--at-least", "200")
+
+    def test_two_etcds_are_equal_over_every_raw_call(self):
+        self.equal("*.rpc", "--rpc-calls", RPC_CALLS, "--at-least", "80")
 
     def test_too_few_calls_fail(self):
         with tempfile.TemporaryDirectory() as scratch:
@@ -64,7 +71,7 @@ class Planted(unittest.TestCase):
     def expect(self, shell, call, *parts):
         done = self.planted(shell)
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
-        self.assertIn(f"etcdctl {call}\n", done.stdout)
+        self.assertIn(f": etcdctl {call}\n", done.stdout)
         self.assertIn("5 passed, 1 failed", done.stdout)
         for part in parts:
             self.assertIn(part, done.stdout)
@@ -106,6 +113,22 @@ class Planted(unittest.TestCase):
         self.assertIn("etcdctl get a -w json\n", done.stdout)
         self.assertIn("etcdctl endpoint status -w json\n", done.stdout)
 
+    def test_a_raw_call_that_differs(self):
+        """The subject's calls go through a filter that changes one answer."""
+        with tempfile.TemporaryDirectory() as scratch:
+            path = pathlib.Path(scratch, "short.rpc")
+            path.write_text('KV/Put key: "a" value: "1"\nKV/Range\n  key: "a"\nKV/Range\n')
+            liar = pathlib.Path(scratch, "calls")
+            # Only one of the two sides: the first to make the directory.
+            liar.write_text(f"#!/bin/bash\nif mkdir {scratch}/first 2>/dev/null; then exec {RPC_CALLS} $1; fi\n"
+                            f"{RPC_CALLS} $1 | sed 's/mod_revision: 2/mod_revision: 3/'\n")
+            liar.chmod(0o755)
+            done = run("--rpc-calls", str(liar), str(path))
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn('short.rpc:2: KV/Range\n  key: "a"\n', done.stdout)
+        self.assertIn("mod_revision: 3", done.stdout)
+        self.assertIn("2 passed, 1 failed", done.stdout)
+
     def test_a_subject_that_does_not_start(self):
         with tempfile.TemporaryDirectory() as scratch:
             path = pathlib.Path(scratch, "short.script")
@@ -145,6 +168,8 @@ class Normalise(unittest.TestCase):
     def test_fields(self):
         self.same('"RaftTerm" : 2', '"RaftTerm" : 3')
         self.differ('"RaftTerm" : 2', '"RaftTerm" : 0')
+        self.same("  raft_term: 2", "  raft_term: 3")
+        self.differ("  raft_term: 2", "  raft_term: 0")
         self.differ('"Revision" : 2', '"Revision" : 3')
 
     def test_timings(self):
@@ -175,6 +200,12 @@ class Script(unittest.TestCase):
         calls = script.parse("f", "put k <{v*4}\n# no call\n\ntxn <<E\n%repeat 2 get %d\n\nE\nget k\n")
         self.assertEqual([call.stdin for call in calls], [b"vvvv", b"get 0\nget 1\n\n", b""])
         self.assertEqual([call.where for call in calls], ["f:1", "f:4", "f:8"])
+
+    def test_raw_calls(self):
+        calls = script.parse_rpc("f", '# c\nKV/Txn\n  %repeat 2 a%d\n  "{x*3}"\n\nKV/Range k: 1\n= error 3: no\n')
+        self.assertEqual([call.request for call in calls], ['KV/Txn a0 a1 "xxx"', "KV/Range k: 1"])
+        self.assertEqual([call.expected for call in calls], ["", "error 3: no\n"])
+        self.assertEqual([call.where for call in calls], ["f:2", "f:6"])
 
     def test_no_end(self):
         with self.assertRaises(script.ScriptError):

@@ -1,11 +1,11 @@
-"""Runs one script of etcdctl calls against two servers and compares."""
+"""Runs one script against two servers and compares what they answered."""
 import dataclasses
 import difflib
 import subprocess
 import threading
 
 import normalise
-from server import Server, clean_environment
+from server import Server, clean_environment, is_ours
 
 
 @dataclasses.dataclass
@@ -14,40 +14,66 @@ class Mismatch:
     diff: str
 
     def __str__(self):
-        return f"{self.call.where}: etcdctl {self.call.text}\n{self.diff}"
+        return f"{self.call.where}: {self.call.text}\n{self.diff}"
 
 
-def transcript(call, endpoint, etcdctl):
-    """What one call printed, in the form that is compared."""
-    command = [etcdctl.encode(), b"--endpoints=" + endpoint.encode(), *call.arguments]
-    done = subprocess.run(command, input=call.stdin, capture_output=True, env=clean_environment())
-    if b"protobuf" in call.arguments and done.returncode == 0:
-        out = normalise.response(done.stdout)
-    else:
-        out = normalise.text(done.stdout, endpoint)
-    lines = out.splitlines()
-    lines += ["stderr| " + line for line in normalise.text(done.stderr, endpoint).splitlines()]
-    lines.append(f"exit {done.returncode}")
-    return "\n".join(lines)
+class Etcdctl:
+    """Makes calls by a process of etcdctl each."""
+
+    def __init__(self, binary):
+        self.binary = binary
+
+    def transcripts(self, calls, server):
+        """What each call printed, in the form that is compared."""
+        for call in calls:
+            yield self.transcript(call, server.endpoint)
+            if server.process.poll() is not None:
+                raise RuntimeError(f"{server.binary} ended during {call.where}: {call.text}\n{server.log_tail()}")
+
+    def transcript(self, call, endpoint):
+        command = [self.binary.encode(), b"--endpoints=" + endpoint.encode(), *call.arguments]
+        done = subprocess.run(command, input=call.stdin, capture_output=True, env=clean_environment())
+        if b"protobuf" in call.arguments and done.returncode == 0:
+            out = normalise.response(done.stdout)
+        else:
+            out = normalise.text(done.stdout, endpoint)
+        lines = out.splitlines()
+        lines += ["stderr| " + line for line in normalise.text(done.stderr, endpoint).splitlines()]
+        lines.append(f"exit {done.returncode}")
+        return "\n".join(lines)
+
+
+class RawCalls:
+    """Makes calls by one process of rpc_calls.cc for all of them."""
+
+    def __init__(self, binary):
+        self.binary = binary
+
+    def transcripts(self, calls, server):
+        made = [call for call in calls if not call.expected or is_ours(server.binary)]
+        lines = "".join(call.request + "\n" for call in made)
+        done = subprocess.run([self.binary, server.endpoint], input=lines.encode(), capture_output=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{self.binary}: {done.stderr.decode()}")
+        replies = iter(normalise.text(done.stdout, server.endpoint).split("----\n"))
+        if server.process.poll() is not None:
+            raise RuntimeError(f"{server.binary} ended in these calls\n{server.log_tail()}")
+        return [next(replies) if call in made else call.expected for call in calls]
 
 
 class Side(threading.Thread):
-    """One server and what the calls of a script printed there."""
+    """One server on a fresh directory, and what the calls of a script got there."""
 
-    def __init__(self, binary, calls, etcdctl, flags):
+    def __init__(self, binary, client, calls):
         super().__init__()
-        self.server = Server(binary, flags=flags)
-        self.calls, self.etcdctl = calls, etcdctl
+        self.server = Server(binary)
+        self.client, self.calls = client, calls
         self.transcripts, self.error = [], None
 
     def run(self):
         try:
             with self.server:
-                for call in self.calls:
-                    self.transcripts.append(transcript(call, self.server.endpoint, self.etcdctl))
-                    if self.server.process.poll() is not None:
-                        raise RuntimeError(f"{self.server.binary} ended during {call.where}: etcdctl {call.text}\n"
-                                           f"{self.server.log_tail()}")
+                self.transcripts = list(self.client.transcripts(self.calls, self.server))
         except Exception as error:  # told by the thread that joins
             self.error = error
 
@@ -56,13 +82,9 @@ def diff(expected, got):
     return "\n".join(difflib.unified_diff(expected.splitlines(), got.splitlines(), "etcd", "subject", lineterm="", n=3))
 
 
-def compare(calls, etcd, subject, etcdctl, subject_etcdctl, flags=()):
-    """The mismatches between the two servers, and etcd's transcripts.
-
-    subject_etcdctl is the etcdctl for the subject's side (a self-test plants a
-    difference there).
-    """
-    sides = [Side(etcd, calls, etcdctl, flags), Side(subject, calls, subject_etcdctl, flags)]
+def compare(calls, etcd, etcd_client, subject, subject_client):
+    """The mismatches between the two servers, and etcd's transcripts."""
+    sides = [Side(etcd, etcd_client, calls), Side(subject, subject_client, calls)]
     for side in sides:
         side.start()
     for side in sides:
@@ -70,6 +92,8 @@ def compare(calls, etcd, subject, etcdctl, subject_etcdctl, flags=()):
     for side in sides:
         if side.error:
             raise side.error
+        if len(side.transcripts) != len(calls):
+            raise RuntimeError(f"{len(side.transcripts)} answers to {len(calls)} calls")
     pairs = zip(calls, sides[0].transcripts, sides[1].transcripts)
     mismatches = [Mismatch(call, diff(expected, got)) for call, expected, got in pairs if expected != got]
     return mismatches, sides[0].transcripts

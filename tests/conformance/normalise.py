@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 
-# Names of JSON (lower case) and of -w fields (upper case).
+# Names of JSON and of protobuf's text (lower case), and of -w fields (upper case).
 VARYING = {
     "raft_term": "term", "raftTerm": "term", "RaftTerm": "term",
     "raftIndex": "index", "RaftIndex": "index",
@@ -19,13 +19,14 @@ VARYING = {
 }
 VARYING_JSON = re.compile(r'"(%s)":([1-9]\d*)' % "|".join(VARYING))
 VARYING_FIELD = re.compile(r'^"(%s)" : ([1-9]\d*)$' % "|".join(VARYING), re.M)
+VARYING_TEXT = re.compile(r"^( *)(%s): ([1-9]\d*)$" % "|".join(VARYING), re.M)
 # 20 kB, 1.2 MB
 SIZE = r"[1-9]\d*(?:\.\d+)? [kMG]?B"
 STATUS_SIMPLE = re.compile(r"^(ENDPOINT, [0-9a-f]+, \d+\.\d+)\.\d+, %s, (true|false), (true|false), "
                            r"[1-9]\d*, [1-9]\d*, [1-9]\d*, " % SIZE, re.M)
 STATUS_ROW = re.compile(r"^(\| ENDPOINT \| [0-9a-f]+ \| \d+\.\d+)\.\d+ \| %s \| (true|false) \| (true|false) "
                         r"\| [1-9]\d* \| [1-9]\d* \| [1-9]\d* \|" % SIZE, re.M)
-SERVER_VERSION = re.compile(r'("[vV]ersion"\s?:\s?"\d+\.\d+)\.\d+"')
+SERVER_VERSION = re.compile(r'("?[vV]ersion"?\s?:\s?"\d+\.\d+)\.\d+"')
 DURATION = r"[0-9.]+(?:ns|\\xc2\\xb5s|ms|s)"
 TOOK = re.compile(r'(took = |"took":"|"Took" : |^\| ENDPOINT \| (?:true|false) \| )' + DURATION, re.M)
 LOG_LINE = re.compile(r'^\{"level":', re.M)
@@ -74,6 +75,7 @@ def text(data, endpoint):
     out = TOOK.sub(r"\1TIME", out)
     out = VARYING_JSON.sub(lambda m: f'"{m[1]}":<{VARYING[m[1]]}>', out)
     out = VARYING_FIELD.sub(lambda m: f'"{m[1]}" : <{VARYING[m[1]]}>', out)
+    out = VARYING_TEXT.sub(lambda m: f"{m[1]}{m[2]}: <{VARYING[m[2]]}>", out)
     out = STATUS_SIMPLE.sub(r"\1.x, <size>, \2, \3, <term>, <index>, <index>, ", out)
     out = STATUS_ROW.sub(r"\1.x | <size> | \2 | \3 | <term> | <index> | <index> |", out)
     out = SERVER_VERSION.sub(r'\1.x"', out)

@@ -1,6 +1,6 @@
-r"""Reads a script of etcdctl calls.
+r"""Reads scripts: of etcdctl calls, and of raw gRPC calls.
 
-One call a line, in words as a shell would split them:
+An etcdctl script has one call a line, in words as a shell would split them:
 
     put key value            # words; a comment starts at a word that is #
     put 'a key' "a value"    # quotes; nothing is expanded inside them
@@ -12,7 +12,22 @@ One call a line, in words as a shell would split them:
     %repeat 129 put k%d v    # this one 129 times, %d counted from 0
     END
 
-Without `<` a call's stdin is empty. A line that starts with `#` is a comment.
+Without `<` a call's stdin is empty.
+
+An rpc script has a method and a request in protobuf's text form, over one line
+or more; a line that starts with a space goes on with the call before it:
+
+    KV/Txn
+      compare { key: "a" target: VERSION result: EQUAL version: 1 }
+      %repeat 129 success { request_put { key: "k%d" value: "{v*100}" } }
+
+A few requests kill an etcd. They are made to the subject alone, and the line
+after each says what the answer has to be:
+
+    KV/Range key: "a" sort_target: 9
+    = error 3: etcdserver: invalid sort option
+
+In both a line that starts with `#` is a comment.
 """
 import dataclasses
 import re
@@ -23,6 +38,14 @@ ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", "0": "\0"}
 
 class ScriptError(Exception):
     pass
+
+
+@dataclasses.dataclass
+class RawCall:
+    where: str
+    text: str
+    request: str  # the method and the whole request, in one line
+    expected: str = ""  # the answer, where etcd has none
 
 
 @dataclasses.dataclass
@@ -119,5 +142,25 @@ def parse(name, text):
                 raise ScriptError(f"{where}: no line {end} follows")
         elif arguments[-1].startswith(b"<"):
             stdin = arguments.pop()[1:]
-        calls.append(Call(where, line.strip(), arguments, stdin))
+        calls.append(Call(where, "etcdctl " + line.strip(), arguments, stdin))
+    return calls
+
+
+def parse_rpc(name, text):
+    """The calls of a script of raw ones, in order."""
+    calls = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        if line[0] in " =" and not calls:
+            raise ScriptError(f"{name}:{number}: no call to go on with")
+        if line.startswith(" "):
+            calls[-1].text += "\n" + line
+        elif line.startswith("= "):
+            calls[-1].expected = line[2:] + "\n"
+        else:
+            calls.append(RawCall(f"{name}:{number}", line, ""))
+    for call in calls:
+        parts = [part for line in call.text.splitlines() for part in expand(line.strip())]
+        call.request = REPEAT.sub(lambda match: match[1] * int(match[2]), " ".join(parts))
     return calls

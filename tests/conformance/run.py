@@ -1,9 +1,10 @@
-"""Runs scripts of etcdctl calls against etcd and against another server.
+"""Runs scripts against etcd and against another server, and compares.
 
-    etcdctl_test.py --subject STRATAD [--show] SCRIPT...
+    run.py --subject STRATAD [--rpc-calls BINARY] [--show] SCRIPT...
 
-Each script has two fresh servers to itself. Prints a diff for every call whose
-output differs, then how many calls were equal. --show prints what etcd said.
+A .script has etcdctl calls, an .rpc raw ones, made by --rpc-calls. Each has two
+fresh servers to itself. Prints a diff for every call whose answer differs, then
+how many calls were equal. --show prints what etcd said.
 """
 import argparse
 import concurrent.futures
@@ -25,25 +26,37 @@ def parse_arguments():
     parser.add_argument("--etcd", default=server.ETCD)
     parser.add_argument("--etcdctl", default=server.ETCDCTL)
     parser.add_argument("--subject-etcdctl", help="another etcdctl for the subject's side")
+    parser.add_argument("--rpc-calls", help="the built rpc_calls")
     parser.add_argument("--at-least", type=int, default=0, help="fail if there are fewer calls than this")
     parser.add_argument("--show", action="store_true")
     parser.add_argument("scripts", nargs="+", type=pathlib.Path)
     return parser.parse_args()
 
 
+def load(path):
+    return (script.parse_rpc if path.suffix == ".rpc" else script.parse)(path.name, path.read_text())
+
+
+def clients(path, options):
+    """Who makes the calls of a script against etcd and against the subject."""
+    if path.suffix == ".rpc":
+        return compare.RawCalls(options.rpc_calls), compare.RawCalls(options.rpc_calls)
+    return compare.Etcdctl(options.etcdctl), compare.Etcdctl(options.subject_etcdctl or options.etcdctl)
+
+
 def main():
     options = parse_arguments()
-    scripts = [script.parse(path.name, path.read_text()) for path in options.scripts]
+    scripts = [load(path) for path in options.scripts]
 
-    def run(calls):
-        return compare.compare(calls, options.etcd, options.subject, options.etcdctl,
-                               options.subject_etcdctl or options.etcdctl)
+    def run(path, calls):
+        etcd_client, subject_client = clients(path, options)
+        return compare.compare(calls, options.etcd, etcd_client, options.subject, subject_client)
 
     passed = failed = 0
     # Two scripts at a time keep both of a small machine's cores busy.
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        results = [pool.submit(run, calls) for calls in scripts]
-        for calls, path, result in zip(scripts, options.scripts, results):
+        for path, calls, result in zip(options.scripts, scripts, list(map(pool.submit, [run] * len(scripts),
+                                                                          options.scripts, scripts))):
             try:
                 mismatches, transcripts = result.result()
             except Exception as error:
@@ -52,7 +65,7 @@ def main():
                 continue
             if options.show:
                 for call, said in zip(calls, transcripts):
-                    print(f"{call.where}: etcdctl {call.text}\n{said}\n")
+                    print(f"{call.where}: {call.text}\n{said}\n")
             for mismatch in mismatches:
                 print(mismatch, end="\n\n")
             failed += len(mismatches)

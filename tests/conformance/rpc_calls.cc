@@ -1,0 +1,104 @@
+// Makes raw gRPC calls that are written as text, one a line on stdin:
+//
+//   KV/Range key: "a" range_end: "z" limit: -1
+//
+// A line is a method and a request in protobuf's text form. For each call it
+// prints the reply in that form, or "error CODE: text", and a line "----".
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "google/protobuf/text_format.h"
+#include "rpc/proto/health.grpc.pb.h"
+#include "rpc/proto/rpc.grpc.pb.h"
+
+namespace {
+
+using google::protobuf::TextFormat;
+
+constexpr auto kDeadline = std::chrono::seconds(20);
+
+// Whether the request could be read; what to print, if so.
+using Call = std::function<bool(const std::string& request, std::string* out)>;
+
+std::string Print(const google::protobuf::Message& message) {
+  std::string text;
+  TextFormat::PrintToString(message, &text);
+  return text;
+}
+
+// The call of one unary method of one service's stub.
+template <typename Stub, typename Request, typename Reply>
+Call Unary(Stub* stub, grpc::Status (Stub::*method)(grpc::ClientContext*,
+                                                    const Request&, Reply*)) {
+  return [=](const std::string& text, std::string* out) {
+    Request request;
+    if (!TextFormat::ParseFromString(text, &request)) return false;
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+    Reply reply;
+    const grpc::Status status = (stub->*method)(&context, request, &reply);
+    *out = status.ok() ? Print(reply)
+                       : "error " + std::to_string(status.error_code()) + ": " +
+                             status.error_message() + "\n";
+    return true;
+  };
+}
+
+int Run(const std::string& endpoint) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  const auto channel = grpc::CreateCustomChannel(
+      endpoint, grpc::InsecureChannelCredentials(), arguments);
+
+  using etcdserverpb::Cluster;
+  using etcdserverpb::KV;
+  using etcdserverpb::Maintenance;
+  using grpc::health::v1::Health;
+  const auto kv = KV::NewStub(channel);
+  const auto maintenance = Maintenance::NewStub(channel);
+  const auto cluster = Cluster::NewStub(channel);
+  const auto health = Health::NewStub(channel);
+  const std::map<std::string, Call> methods = {
+      {"KV/Range", Unary(kv.get(), &KV::Stub::Range)},
+      {"KV/Put", Unary(kv.get(), &KV::Stub::Put)},
+      {"KV/DeleteRange", Unary(kv.get(), &KV::Stub::DeleteRange)},
+      {"KV/Txn", Unary(kv.get(), &KV::Stub::Txn)},
+      {"KV/Compact", Unary(kv.get(), &KV::Stub::Compact)},
+      {"Maintenance/Status",
+       Unary(maintenance.get(), &Maintenance::Stub::Status)},
+      {"Maintenance/HashKV",
+       Unary(maintenance.get(), &Maintenance::Stub::HashKV)},
+      {"Cluster/MemberList", Unary(cluster.get(), &Cluster::Stub::MemberList)},
+      {"Health/Check", Unary(health.get(), &Health::Stub::Check)},
+  };
+
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    const size_t space = line.find(' ');
+    const auto method = methods.find(line.substr(0, space));
+    std::string out;
+    if (method == methods.end() ||
+        !method->second(space == line.npos ? "" : line.substr(space), &out)) {
+      std::cerr << "cannot read: " << line.substr(0, 200) << "\n";
+      return 2;
+    }
+    std::cout << out << "----" << std::endl;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: rpc_calls HOST:PORT < calls\n";
+    return 2;
+  }
+  return Run(argv[1]);
+}
