@@ -16,6 +16,7 @@ inline constexpr uint64_t kMaxTxnOps = 128;
 
 // Proposals waiting for the log; one more is "too many requests".
 inline constexpr uint64_t kMaxPendingProposals = 5000;
+inline constexpr uint64_t kMaxPendingProposalBytes = 256 << 20;
 // One write and fdatasync of the log; a batch is closed when it reaches either.
 inline constexpr uint64_t kMaxLogBatchBytes = 4 << 20;
 inline constexpr uint64_t kMaxLogBatchEntries = 4096;

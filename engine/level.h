@@ -15,6 +15,9 @@ class Level {
  public:
   // "3.4", "3.5" or "3.6"; InvalidArgument names the three otherwise.
   static StatusOr<Level> Parse(std::string_view text);
+  // Of a cluster version such as "3.4.0"; before 3.4 counts as 3.4. A later
+  // one than is known here is FailedPrecondition.
+  static StatusOr<Level> OfClusterVersion(std::string_view version);
   static constexpr Level V3_4() { return Level(4); }
   static constexpr Level V3_5() { return Level(5); }
   static constexpr Level V3_6() { return Level(6); }

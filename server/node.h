@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,8 @@ struct NodeOptions {
   std::string name = "default";
   std::string data_dir;
   std::string wal_dir;  // empty: data_dir/member/wal
-  Level level = Level::V3_5();
+  // Unset: the level of the directory, and 3.5 for a new one.
+  std::optional<Level> level;
   // As given to a new member; an existing directory keeps what it has, but for
   // the client URLs.
   std::vector<std::string> initial_advertise_peer_urls;
@@ -44,6 +46,7 @@ struct NodeOptions {
   uint64_t max_wals = limits::kMaxWals;
   uint64_t max_snapshots = limits::kMaxSnapshots;
   uint64_t wal_segment_bytes = limits::kLogSegmentBytes;
+  uint64_t max_request_bytes = limits::kMaxRequestBytes;
   bool fsync = true;
 };
 
@@ -72,9 +75,10 @@ class Node {
                                               const NodeWorld& world);
   virtual ~Node() = default;
 
-  // Any thread. `request` is borrowed until `reply` has returned; `reply` is
-  // called exactly once, on the node's loop or, for a request refused at once,
-  // on the caller's thread. Validate first: rpc/validate.h.
+  // Any thread. Sets the request's header id. `request` is borrowed, and must
+  // not change, until `reply` has returned; `reply` is called exactly once, on
+  // the node's loop or, for a request refused at once, on the caller's thread.
+  // Validate first: rpc/validate.h.
   virtual void Propose(etcdserverpb::InternalRaftRequest* request,
                        std::function<void(StatusOr<ApplyResult>)> reply) = 0;
 

@@ -21,9 +21,12 @@ namespace strata {
 // A change on its way through the log. Made by the proposer, owned by the
 // replicator until `reply` has been called, exactly once.
 struct Proposal {
-  // What is logged and applied. Its header id is set by the node. Borrowed:
-  // stays valid until `reply` has returned.
-  etcdserverpb::InternalRaftRequest* request = nullptr;
+  // What is logged and applied. Borrowed: stays valid until `reply` has
+  // returned.
+  const etcdserverpb::InternalRaftRequest* request = nullptr;
+  // Of the encoded request, which caches the sizes of its parts: it must not
+  // change after ByteSizeLong().
+  uint64_t bytes = 0;
   // Called on the node's loop: after the change is durable and applied, or with
   // the error that kept it from being so. Must not block.
   std::function<void(StatusOr<ApplyResult>)> reply;
@@ -32,9 +35,9 @@ struct Proposal {
 // What is durable and decided, in log order. `proposal` is the one it came from
 // if that was made by this process, so that it need not be decoded again.
 struct CommittedEntry {
-  const raft::Entry* entry = nullptr;  // null if `proposal` has it all
   LogIndex index;
   Term term;
+  const raft::Entry* entry = nullptr;  // set if `proposal` is not
   Proposal* proposal = nullptr;
 };
 

@@ -68,6 +68,10 @@ StatusOr<Membership> DecodeV2Store(std::string_view json);
 // ConfChange's context, as etcd writes it.
 std::string EncodeMemberJson(const MemberRecord& member);
 StatusOr<MemberRecord> DecodeMemberJson(std::string_view json);
+// The part a member announces of itself: {"name":..,"clientURLs":[..]}.
+// DecodeMemberJson reads it too.
+std::string EncodeAttributesJson(const std::string& name,
+                                 const std::vector<std::string>& client_urls);
 
 }  // namespace strata
 

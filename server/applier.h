@@ -1,0 +1,45 @@
+#ifndef STRATA_SERVER_APPLIER_H_
+#define STRATA_SERVER_APPLIER_H_
+
+#include <functional>
+
+#include "base/status.h"
+#include "engine/store.h"
+#include "raft/types.h"
+#include "rpc/proto/raft_internal.pb.h"
+#include "server/apply_result.h"
+#include "server/cluster.h"
+
+namespace strata {
+
+// Turns log entries into changes of the store and the cluster: one switch, the
+// same for an entry just proposed and for one replayed. Deterministic: what it
+// does depends on the log alone. Bound to the apply thread.
+class Applier {
+ public:
+  // `compacted` is called on the store's flusher when a compaction up to that
+  // revision has physically finished. All outlive the applier.
+  Applier(Store* store, Cluster* cluster,
+          std::function<void(Revision)> compacted)
+      : store_(store), cluster_(cluster), compacted_(std::move(compacted)) {}
+
+  // The request's answer, or the refusal that is the outcome of applying it.
+  StatusOr<ApplyResult> Apply(const etcdserverpb::InternalRaftRequest& request,
+                              LogIndex index, Term term);
+
+  // Replays an entry. What it asked for may be refused, as it was the first
+  // time; not OK only if the entry cannot be applied at all.
+  Status Replay(const raft::Entry& entry);
+
+ private:
+  StatusOr<ApplyResult> Dispatch(
+      const etcdserverpb::InternalRaftRequest& request);
+
+  Store* const store_;
+  Cluster* const cluster_;
+  const std::function<void(Revision)> compacted_;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_SERVER_APPLIER_H_

@@ -1,0 +1,189 @@
+#include "server/node.h"
+
+#include <utility>
+
+#include "base/bytes.h"
+#include "rpc/proto/raft_internal.pb.h"
+#include "server/applier.h"
+#include "server/cluster.h"
+#include "server/compaction_waiters.h"
+#include "server/data_dir.h"
+#include "server/errors.h"
+#include "server/id_generator.h"
+#include "server/local_replicator.h"
+#include "server/opening.h"
+#include "server/snapshotter.h"
+
+namespace strata {
+namespace {
+
+// Order of destruction, from the last member up: the replicator first, which
+// stops calling; then what it calls.
+class NodeImpl : public Node, private StateMachine {
+ public:
+  NodeImpl(const NodeOptions& options, const NodeWorld& world, DataDir* dir)
+      : options_(options),
+        world_(world),
+        member_id_(dir->member),
+        cluster_id_(dir->cluster),
+        level_(dir->level),
+        ids_(dir->member, world.loop->WallNow()),
+        cluster_(dir->snapshot_membership) {}
+
+  // The rest of opening: what can fail.
+  Status Start(DataDir dir);
+
+  void Propose(etcdserverpb::InternalRaftRequest* request,
+               std::function<void(StatusOr<ApplyResult>)> reply) override;
+  void ReadIndex(std::function<void(const Status&)> done) override {
+    replicator_->ReadIndex(std::move(done));
+  }
+  void WaitCompacted(Revision revision, std::function<void()> done) override {
+    compactions_.Wait(revision, std::move(done));
+  }
+  Store* store() override { return store_.get(); }
+  MemberId member_id() const override { return member_id_; }
+  ClusterId cluster_id() const override { return cluster_id_; }
+  Level level() const override { return level_; }
+  ReplicatorStatus replication() const override {
+    return replicator_->GetStatus();
+  }
+  Membership membership() const override { return cluster_.membership(); }
+  Status Stop() override;
+
+ private:
+  void Apply(std::span<const CommittedEntry> entries) override;
+  void Fail(const Status& status) override;
+  Status OpenStore(DataDir* dir);
+  Status Replay(const DataDir& dir);
+
+  // Constant after construction.
+  const NodeOptions options_;
+  const NodeWorld world_;
+  const MemberId member_id_;
+  const ClusterId cluster_id_;
+  const Level level_;
+
+  IdGenerator ids_;
+  Cluster cluster_;
+  CompactionWaiters compactions_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Applier> applier_;  // bound to world_.loop
+  std::unique_ptr<Snapshotter> snapshotter_;
+  std::unique_ptr<Replicator> replicator_;
+};
+
+Status NodeImpl::OpenStore(DataDir* dir) {
+  StoreOptions options;
+  options.level = level_;
+  options.batch_interval = options_.batch_interval;
+  options.batch_changes = options_.batch_changes;
+  options.flusher = world_.flusher;
+  options.on_fatal = [this](const Status& status) { Fail(status); };
+  ASSIGN_OR_RETURN(store_, Store::Open(std::move(dir->backend),
+                                       std::move(options), world_.logger));
+  applier_ = std::make_unique<Applier>(
+      store_.get(), &cluster_,
+      [this](Revision revision) { compactions_.Finished(revision); });
+  return Status::Ok();
+}
+
+Status NodeImpl::Replay(const DataDir& dir) {
+  uint64_t replayed = 0;
+  for (const raft::Entry& entry : dir.entries) {
+    if (entry.index > dir.applied) {
+      RETURN_IF_ERROR(applier_->Replay(entry));
+      ++replayed;
+    } else {
+      // The backend has it; who is in the cluster is known from the log alone.
+      ASSIGN_OR_RETURN(const Command command, DecodeCommand(entry));
+      RETURN_IF_ERROR(cluster_.Apply(command, /*store=*/nullptr));
+    }
+  }
+  world_.logger->Info("replayed the log",
+                      {{"entries", replayed},
+                       {"raft-snapshot-index", dir.snapshot_index.value()},
+                       {"last-index", dir.last_index.value()},
+                       {"revision", store_->revision().value()}});
+  return Status::Ok();
+}
+
+Status NodeImpl::Start(DataDir dir) {
+  RETURN_IF_ERROR(OpenStore(&dir));
+  RETURN_IF_ERROR(Replay(dir));
+  const Opening opening(options_, dir, cluster_.membership(), &ids_);
+  RETURN_IF_ERROR(opening.WriteTo(dir.wal.get()));
+  for (const raft::Entry& entry : opening.entries()) {
+    RETURN_IF_ERROR(applier_->Replay(entry));
+  }
+  const LogPosition position{.term = opening.term(),
+                             .last_index = opening.entries().back().index};
+  StateMachine* const self = this;
+  replicator_ = std::make_unique<LocalReplicator>(
+      member_id_, position, std::move(dir.wal), options_.max_wals, self,
+      world_.loop, world_.logger);
+  if (options_.backend != BackendKind::kMem) {
+    snapshotter_ =
+        std::make_unique<Snapshotter>(options_, world_, store_.get(), &cluster_,
+                                      replicator_.get(), dir.snapshot_index);
+  }
+  world_.logger->Info("opened the data directory",
+                      {{"data-dir", options_.data_dir},
+                       {"member-id", HexId(member_id_.value())},
+                       {"cluster-id", HexId(cluster_id_.value())},
+                       {"etcd-level", level_.ToString()},
+                       {"raft-term", position.term.value()},
+                       {"revision", store_->revision().value()}});
+  return Status::Ok();
+}
+
+void NodeImpl::Propose(etcdserverpb::InternalRaftRequest* request,
+                       std::function<void(StatusOr<ApplyResult>)> reply) {
+  request->mutable_header()->set_id(ids_.Next());
+  auto proposal = std::make_unique<Proposal>();
+  proposal->request = request;
+  proposal->bytes = request->ByteSizeLong();
+  proposal->reply = std::move(reply);
+  if (proposal->bytes > options_.max_request_bytes) {
+    proposal->reply(errors::RequestTooLarge());
+  } else if (store_->tail_bytes() > limits::kTailBytesMax) {
+    proposal->reply(errors::TooManyRequests());
+  } else {
+    replicator_->Propose(std::move(proposal));
+  }
+}
+
+void NodeImpl::Apply(std::span<const CommittedEntry> entries) {
+  for (const CommittedEntry& entry : entries) {
+    StatusOr<ApplyResult> result =
+        applier_->Apply(*entry.proposal->request, entry.index, entry.term);
+    if (result.status().code() == Code::kDataLoss) Fail(result.status());
+    entry.proposal->reply(std::move(result));
+  }
+  if (snapshotter_ != nullptr) {
+    snapshotter_->Applied(entries.back().index, entries.back().term);
+  }
+}
+
+void NodeImpl::Fail(const Status& status) {
+  world_.logger->Error("cannot go on", {{"error", status}});
+  world_.on_fatal(status);
+}
+
+Status NodeImpl::Stop() {
+  replicator_->Stop();
+  if (snapshotter_ != nullptr) snapshotter_->Stop();
+  return store_->Close();
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Node>> Node::Open(const NodeOptions& options,
+                                           const NodeWorld& world) {
+  ASSIGN_OR_RETURN(DataDir dir, OpenDataDir(options, world));
+  auto node = std::make_unique<NodeImpl>(options, world, &dir);
+  RETURN_IF_ERROR(node->Start(std::move(dir)));
+  return node;
+}
+
+}  // namespace strata

@@ -1,0 +1,87 @@
+#include "server/snapshotter.h"
+
+#include <utility>
+
+#include "server/data_dir.h"
+
+namespace strata {
+
+Snapshotter::Snapshotter(const NodeOptions& options, const NodeWorld& world,
+                         Store* store, Cluster* cluster, Replicator* replicator,
+                         LogIndex last)
+    : directory_(DataPaths(options).snap),
+      snapshot_count_(options.snapshot_count),
+      catch_up_entries_(options.snapshot_catch_up_entries),
+      max_snapshots_(options.max_snapshots),
+      world_(world),
+      store_(store),
+      cluster_(cluster),
+      replicator_(replicator),
+      last_(last) {}
+
+void Snapshotter::Applied(LogIndex index, Term term) {
+  if (index - last_ <= snapshot_count_) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (busy_ || stopped_) return;
+    busy_ = true;
+  }
+  last_ = index;
+  Take({index, term, cluster_->membership(), cluster_->conf_state()});
+}
+
+void Snapshotter::Take(Point point) {
+  auto shared = std::make_shared<const Point>(std::move(point));
+  // The store holds at least the point's entries now, so a flush does too.
+  store_->Flush([this, shared](const Status& flushed) {
+    Status status = flushed;
+    if (status.ok()) status = WriteFile(*shared);
+    if (status.ok()) {
+      world_.loop->Post([this, shared] { Record(shared); });
+      return;
+    }
+    world_.logger->Warn("could not take a raft snapshot",
+                        {{"index", shared->index.value()}, {"error", status}});
+    Done();
+  });
+}
+
+Status Snapshotter::WriteFile(const Point& point) {
+  return WriteSnapFile(world_.env, directory_,
+                       {.index = point.index,
+                        .term = point.term,
+                        .conf_state = point.conf_state,
+                        .data = EncodeV2Store(point.membership, point.index)});
+}
+
+void Snapshotter::Record(std::shared_ptr<const Point> point) {
+  const uint64_t index = point->index.value();
+  const LogIndex release(index > catch_up_entries_ ? index - catch_up_entries_
+                                                   : 0);
+  Status status = replicator_->SnapshotTaken(point->index, point->term,
+                                             point->conf_state, release);
+  if (status.ok()) {
+    status = RemoveOldSnapFiles(world_.env, directory_, max_snapshots_);
+  }
+  if (status.ok()) {
+    world_.logger->Info("took a raft snapshot", {{"index", index}});
+  } else {
+    world_.logger->Warn("could not record a raft snapshot",
+                        {{"index", index}, {"error", status}});
+  }
+  Done();
+}
+
+void Snapshotter::Done() {
+  const std::lock_guard lock(mutex_);
+  busy_ = false;
+  idle_.notify_all();
+}
+
+void Snapshotter::Stop() {
+  std::unique_lock lock(mutex_);
+  stopped_ = true;
+  idle_.wait(lock, [this] { return !busy_; });
+}
+
+}  // namespace strata

@@ -1,0 +1,67 @@
+#ifndef STRATA_SERVER_SNAPSHOTTER_H_
+#define STRATA_SERVER_SNAPSHOTTER_H_
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+#include "base/status.h"
+#include "engine/store.h"
+#include "server/cluster.h"
+#include "server/node.h"
+#include "server/replicator.h"
+
+namespace strata {
+
+// Takes a raft snapshot every so many entries: has the store written to the
+// backend, then a `.snap` file with the cluster's members, then a record of it
+// in the log, then lets go of log segments and files that are not needed any
+// more. One at a time, in the background; a failed one is tried again later.
+class Snapshotter {
+ public:
+  // All outlive the snapshotter; `last` is the newest snapshot's index.
+  Snapshotter(const NodeOptions& options, const NodeWorld& world, Store* store,
+              Cluster* cluster, Replicator* replicator, LogIndex last);
+  ~Snapshotter() { Stop(); }
+
+  // Tells what has been applied. Bound to the node's loop.
+  void Applied(LogIndex index, Term term);
+
+  // Waits for the one under way; starts none after it. Blocks; not on a loop of
+  // the node.
+  void Stop();
+
+ private:
+  struct Point {
+    LogIndex index;
+    Term term;
+    Membership membership;
+    raft::ConfState conf_state;
+  };
+
+  void Take(Point point);
+  Status WriteFile(const Point& point);             // on the flusher
+  void Record(std::shared_ptr<const Point> point);  // on the node's loop
+  void Done();
+
+  // Constant after construction.
+  const std::string directory_;
+  const uint64_t snapshot_count_;
+  const uint64_t catch_up_entries_;
+  const uint64_t max_snapshots_;
+  const NodeWorld world_;
+  Store* const store_;
+  Cluster* const cluster_;
+  Replicator* const replicator_;
+
+  LogIndex last_;  // taken or tried; bound to the node's loop
+
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  bool busy_ = false;     // guarded by mutex_
+  bool stopped_ = false;  // guarded by mutex_
+};
+
+}  // namespace strata
+
+#endif  // STRATA_SERVER_SNAPSHOTTER_H_
