@@ -3,7 +3,11 @@ import pathlib
 import tempfile
 import unittest
 
+import ban_check
 import format_check
+import layering_check
+import length_check
+import source
 import tree
 
 
@@ -63,6 +67,181 @@ class Format(Planted):
         self.plant(".git/config", "one")
         self.plant("data/member/wal", "one")
         self.assertEqual(tree.files(self.top), [".clang-format", "base/good.cc"])
+
+
+def function_of(lines, name="Long"):
+    """A function of so many lines."""
+    return f"int {name}() {{\n" + "  Step();\n" * (lines - 2) + "}\n"
+
+
+class Length(Planted):
+
+    def test_function_at_the_limit_passes(self):
+        self.plant("base/a.cc", function_of(70))
+        self.assertEqual(length_check.problems(self.top, {}), [])
+
+    def test_function_over_the_limit(self):
+        self.plant("base/a.cc", function_of(71))
+        self.assert_found(length_check.problems(self.top, {}),
+                          "base/a.cc Long: 71 lines")
+
+    def test_listed_function_may_not_grow(self):
+        self.plant("base/a.cc", function_of(81))
+        self.assert_found(
+            length_check.problems(self.top, {"base/a.cc Long": 80}), "grew")
+
+    def test_list_shrinks_with_the_function(self):
+        self.plant("base/a.cc", function_of(79))
+        self.assert_found(
+            length_check.problems(self.top, {"base/a.cc Long": 80}), "lower it")
+
+    def test_list_names_nothing_that_is_short(self):
+        self.plant("base/a.cc", function_of(9))
+        self.assert_found(
+            length_check.problems(self.top, {"base/a.cc Long": 80}), "take it out")
+
+    def test_long_file(self):
+        self.plant("base/a.h", "int x;\n" * 801)
+        self.assert_found(length_check.problems(self.top, {}), "base/a.h: 801")
+
+    def test_list_is_read(self):
+        self.assertEqual(
+            length_check.allowed_ones("# why\n\n80 base/a.cc Long  # soon\n"),
+            {"base/a.cc Long": 80})
+
+
+class Source(unittest.TestCase):
+
+    def test_words_are_no_code(self):
+        code = source.code_only(
+            'f("a { b"); // }\n/* {\n*/ char c = \'{\'; int n = 1\'000;\n'
+            'auto r = R"x({\n)" )x";\n#define OPEN {\nend();')
+        self.assertNotIn("{", code)
+        self.assertIn("1'000", code)
+        self.assertEqual(code.count("\n"), 6)
+        self.assertTrue(code.endswith("end();"))
+
+    def test_functions_in_scopes(self):
+        found = list(source.functions(
+            "namespace strata {\n"
+            "class A : public B {\n"
+            " public:\n"
+            "  A(int n)\n      : n_(n) {\n    Go();\n  }\n"
+            "  struct Inner { int x = 0; };\n"
+            "};\n"
+            "enum class E { kOne };\n"
+            "const int table[] = {1, 2};\n"
+            "Status A::Run(int n) const {\n"
+            "  if (n) { auto f = [&]() { return 1; }; }\n"
+            "}\n"
+            "TEST_F(Suite, Case) {\n}\n"
+            "}  // namespace strata\n"))
+        self.assertEqual(found, [("A", 4, 4), ("A::Run", 12, 3),
+                                 ("Suite.Case", 15, 2)])
+
+
+class Bans(Planted):
+
+    def test_each_ban(self):
+        for call, instead in (
+                ("int f = ::open(p, 0);", "Env"),
+                ("FILE* f = fopen(p, m);", "Env"),
+                ("std::ifstream in(p);", "Env"),
+                ("auto t = std::chrono::steady_clock::now();", "Loop::Now"),
+                ("auto t = time(nullptr);", "Loop::Now"),
+                ("std::this_thread::sleep_for(d);", "Loop::After"),
+                ("std::thread t(f);", "a Loop"),
+                ("int n = rand();", "Random"),
+                ("std::random_device chance;", "Random"),
+                ("auto v = getenv(n);", "option"),
+                ("std::cout << n;", "Logger"),
+                ("std::abort();", "CHECK"),
+                ("assert(n);", "CHECK"),
+                ("throw n;", "Status"),
+                ("int n = atoi(p);", "from_chars"),
+                ("using namespace std;", "full name")):
+            self.plant("engine/a.cc", f"void F() {{\n  {call}\n}}\n")
+            with self.subTest(call):
+                self.assert_found(ban_check.problems(self.top),
+                                  "engine/a.cc:2", instead)
+
+    def test_what_only_looks_alike(self):
+        self.plant("engine/a.cc", """// Calls open() and time(nullptr).
+void F() {
+  file->open(p);
+  env.rename(a, b);
+  Log("rand()");
+  auto n = std::thread::hardware_concurrency();
+  static_assert(sizeof(n) == 4);
+  using namespace std::literals;
+}
+Status open(Path p);
+""")
+        self.assertEqual(ban_check.problems(self.top), [])
+
+    def test_base_may_and_tests_may(self):
+        for name in ("base/a.cc", "tests/a.cc", "engine/a_test.cc", "bench/a.cc"):
+            self.plant(name, "int f = ::open(p, 0);\n")
+        self.assertEqual(ban_check.problems(self.top), [])
+        self.plant("engine/a_test.cc", "void F() { throw 1; }\n")
+        self.assert_found(ban_check.problems(self.top), "engine/a_test.cc:1")
+
+
+class Layering(Planted):
+
+    def found(self, name, include):
+        self.plant(name, f"#include {include}\n")
+        return layering_check.include_problems(self.top)
+
+    def test_arrows_that_hold(self):
+        for name, include in (
+                ("engine/a.cc", '"base/status.h"'),
+                ("engine/b_test.cc", '"gtest/gtest.h"'),
+                ("wal/a.cc", '"raft/types.h"'),
+                ("server/a.cc", '"engine/store.h"'),
+                ("strata.h", '"server/node.h"'),
+                ("rpc/a.cc", "<grpcpp/grpcpp.h>"),
+                ("cmd/a.cc", '"rpc/server.h"'),
+                ("raft/a.cc", "<vector>")):
+            self.assertEqual(self.found(name, include), [])
+
+    def test_engine_knows_no_log(self):
+        self.assert_found(self.found("engine/a.cc", '"wal/wal.h"'), "wal/wal.h")
+
+    def test_wal_knows_only_types_of_raft(self):
+        self.assert_found(self.found("wal/a.cc", '"raft/core.h"'), "raft/core.h")
+
+    def test_base_knows_nobody(self):
+        self.assert_found(self.found("base/a.cc", '"engine/store.h"'), "base/")
+
+    def test_nobody_knows_mains(self):
+        self.assert_found(self.found("rpc/a.cc", '"cmd/flags.h"'), "cmd/flags.h")
+
+    def test_nothing_below_rpc_knows_grpc(self):
+        self.assert_found(self.found("server/a.cc", "<grpcpp/grpcpp.h>"), "rpc")
+
+    def test_facade_does_not_know_rpc(self):
+        self.assert_found(self.found("strata.cc", '"rpc/server.h"'), "rpc/server.h")
+
+    def test_raft_is_pure(self):
+        self.assert_found(self.found("raft/a.cc", '"base/env.h"'), "no I/O")
+        self.assert_found(self.found("raft/a.cc", "<thread>"), "no I/O")
+
+    def test_product_does_not_link_tests(self):
+        self.assert_found(self.found("engine/a.cc", '"gtest/gtest.h"'), "tests")
+
+    def test_new_folder_needs_a_place(self):
+        self.assert_found(self.found("misc/a.cc", '"base/status.h"'), "layers.py")
+
+    def test_what_is_linked(self):
+        good = ["//raft:types", "//base:core"]
+        self.assertEqual(layering_check.link_problems("raft", good), [])
+        for bad in ("//base:env", "//engine:store", "//third_party/system:grpc"):
+            self.assert_found(
+                layering_check.link_problems("raft", good + [bad]), bad)
+
+    def test_an_empty_query_proves_nothing(self):
+        self.assert_found(layering_check.link_problems("raft", []), "nothing")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,44 @@
+"""Which folder may know which: the arrows of docs/architecture.md."""
+
+ROOT = ""  # strata.h, the facade for embedding
+
+# What the files of a folder may include, beside their own folder's.
+MAY_INCLUDE = {
+    "base": [],
+    "engine": ["base/"],
+    "raft": ["base/"],
+    "wal": ["base/", "raft/types.h"],
+    "snapshot": ["base/", "raft/types.h"],
+    "server": ["base/", "engine/", "raft/", "wal/", "snapshot/"],
+    ROOT: ["base/", "engine/", "raft/", "wal/", "snapshot/", "server/"],
+    "rpc": ["base/", "engine/", "raft/", "wal/", "snapshot/", "server/"],
+}
+# Mains and tests may see all.
+SEE_ALL = ("cmd", "bench", "tests", "docs")
+
+# Libraries of others that only some folders may know.
+LIBRARIES = {
+    "grpc/": ["rpc"],
+    "grpcpp/": ["rpc"],
+    "google/protobuf/": ["rpc"],
+    "absl/": ["rpc"],
+    "spdlog/": ["cmd"],
+    "CLI/": ["cmd"],
+    "nlohmann/": ["server", "rpc", "cmd"],
+    "gtest/": [],
+    "gmock/": [],
+    "benchmark/": [],
+}
+# Test code that lies beside what it tests.
+TEST_CODE = ("_test.cc", "_suite.cc", "_suite.h")
+
+# raft decides and does nothing else: of base it knows the values, and of the
+# system nothing that can do I/O, read a clock, start a thread or make chance.
+PURE = ["raft"]
+IMPURE_BASE = ["base/env.h", "base/loop.h", "base/timer_queue.h"]
+IMPURE_SYSTEM = [
+    "atomic", "chrono", "condition_variable", "cstdio", "ctime", "fcntl.h",
+    "filesystem", "fstream", "future", "iostream", "mutex", "pthread.h",
+    "random", "semaphore", "shared_mutex", "stdio.h", "thread", "time.h",
+    "unistd.h",
+]
