@@ -220,6 +220,12 @@ class Layering(Planted):
     def test_nothing_below_rpc_knows_grpc(self):
         self.assert_found(self.found("server/a.cc", "<grpcpp/grpcpp.h>"), "rpc")
 
+    def test_server_knows_messages_but_no_services(self):
+        self.assertEqual(
+            self.found("server/a.cc", '"rpc/proto/rpc.pb.h"'), [])
+        self.assert_found(
+            self.found("server/a.cc", '"rpc/proto/rpc.grpc.pb.h"'), "grpc.pb.h")
+
     def test_facade_does_not_know_rpc(self):
         self.assert_found(self.found("strata.cc", '"rpc/server.h"'), "rpc/server.h")
 
@@ -239,6 +245,9 @@ class Layering(Planted):
         for bad in ("//base:env", "//engine:store", "//third_party/system:grpc"):
             self.assert_found(
                 layering_check.link_problems("raft", good + [bad]), bad)
+        messages = ["//rpc/proto:messages_cc", "//third_party/system:protobuf"]
+        self.assertEqual(layering_check.link_problems("server", messages), [])
+        self.assertEqual(len(layering_check.link_problems("wal", messages)), 2)
 
     def test_an_empty_query_proves_nothing(self):
         self.assert_found(layering_check.link_problems("raft", []), "nothing")

@@ -19,10 +19,14 @@ LINKS_NOT = {
             r"//base:.*(env|loop|timer)",
     "wal": r"//(engine|snapshot|server|rpc|cmd|bench|tests)\b",
     "snapshot": r"//(engine|wal|server|rpc|cmd|bench|tests)\b",
-    "server": r"//(rpc|cmd|bench|tests)\b",
-    "strata": r"//(rpc|cmd|bench|tests)\b",
+    "server": r"//(rpc(?!/proto:)|cmd|bench|tests)\b",
+    "strata": r"//(rpc(?!/proto:)|cmd|bench|tests)\b",
 }
-NO_GRPC = r"//third_party/system:(grpc|protobuf|absl)"
+# The four modules and base know neither of these libraries; what is above them
+# and below rpc/ knows the messages.
+NO_GRPC = r"//third_party/system:(grpc|absl)"
+NO_PROTOBUF = r"//third_party/system:protobuf"
+KNOW_MESSAGES = ("server", "strata")
 
 
 def folder_of(path):
@@ -52,7 +56,8 @@ def include_problem(name, quoted, angled):
         return f"{folder}/ is not in tests/checks/layers.py"
     allowed = list(layers.MAY_INCLUDE[folder])
     allowed.append(folder + "/" if folder else "strata.h")
-    if not quoted.startswith(tuple(allowed)):
+    if not quoted.startswith(tuple(allowed)) or \
+            (folder != "rpc" and quoted.endswith(layers.SERVICES)):
         return f"{folder}/ may include {' '.join(allowed)}, not {quoted}"
     if folder in layers.PURE and quoted in layers.IMPURE_BASE:
         return f"{folder}/ does no I/O and knows no clock: not {quoted}"
@@ -76,6 +81,8 @@ def link_problems(module, labels):
     if not labels:
         return [f"{module}: the query gave nothing"]
     banned = LINKS_NOT[module] + "|" + NO_GRPC
+    if module not in KNOW_MESSAGES:
+        banned += "|" + NO_PROTOBUF
     return [f"{module}: its libraries depend on {label}"
             for label in labels if re.match(banned, label)]
 

@@ -2,6 +2,9 @@
 
 ROOT = ""  # strata.h, the facade for embedding
 
+MESSAGES = "rpc/proto/"
+SERVICES = ".grpc.pb.h"
+
 # What the files of a folder may include, beside their own folder's.
 MAY_INCLUDE = {
     "base": [],
@@ -9,7 +12,8 @@ MAY_INCLUDE = {
     "raft": ["base/"],
     "wal": ["base/", "raft/types.h"],
     "snapshot": ["base/", "raft/types.h"],
-    "server": ["base/", "engine/", "raft/", "wal/", "snapshot/"],
+    # Commands in the log are messages of the API: messages, not services.
+    "server": ["base/", "engine/", "raft/", "wal/", "snapshot/", MESSAGES],
     ROOT: ["base/", "engine/", "raft/", "wal/", "snapshot/", "server/"],
     "rpc": ["base/", "engine/", "raft/", "wal/", "snapshot/", "server/"],
 }
@@ -20,7 +24,7 @@ SEE_ALL = ("cmd", "bench", "tests", "docs")
 LIBRARIES = {
     "grpc/": ["rpc"],
     "grpcpp/": ["rpc"],
-    "google/protobuf/": ["rpc"],
+    "google/protobuf/": ["server", "rpc"],
     "absl/": ["rpc"],
     "spdlog/": ["cmd"],
     "CLI/": ["cmd"],
