@@ -111,13 +111,14 @@ class [[nodiscard]] StatusOr {
     CHECK(ok()) << status_.ToString();
     return *value_;
   }
-  T&& value() && {
+  // By value, so that `for (auto& x : F().value())` keeps what it walks.
+  T value() && {
     CHECK(ok()) << status_.ToString();
     return std::move(*value_);
   }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(*this).value(); }
+  T operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 

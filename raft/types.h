@@ -24,8 +24,8 @@ struct Entry {
   Term term = {};
   LogIndex index = {};
   EntryType type = EntryType::kNormal;
-  // Empty for the entry a new leader starts its term with.
-  std::string data = {};
+  std::string data =
+      {};  // empty for the entry a new leader starts its term with
 
   friend bool operator==(const Entry&, const Entry&) = default;
 };

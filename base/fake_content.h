@@ -1,0 +1,100 @@
+#ifndef STRATA_BASE_FAKE_CONTENT_H_
+#define STRATA_BASE_FAKE_CONTENT_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/power_loss.h"
+
+namespace strata {
+
+// A reserved range of zeros that takes memory only where it is written.
+class FakeRegion {
+ public:
+  explicit FakeRegion(size_t size);
+  ~FakeRegion();
+  FakeRegion(const FakeRegion&) = delete;
+  FakeRegion& operator=(const FakeRegion&) = delete;
+
+  char* data() const { return data_; }
+  size_t size() const { return size_; }
+
+ private:
+  char* data_;
+  const size_t size_;
+};
+
+// What a file of the fake disk holds: its bytes as programs see them, and for
+// each sector and for the length what they were when last synced and since.
+// Not thread-safe; FakeEnv guards it.
+//
+// Bytes from size() on are zero.
+class FakeContent {
+ public:
+  static constexpr uint64_t kSectorBytes = 512;
+  static constexpr uint64_t kBlockBytes = 4096;  // what space is counted in
+
+  // REQUIRES: bytes_max is a multiple of kBlockBytes
+  explicit FakeContent(uint64_t bytes_max);
+
+  uint64_t size() const { return sizes_.back(); }
+  uint64_t bytes_max() const { return region_->size(); }
+  const std::shared_ptr<FakeRegion>& region() const { return region_; }
+
+  // REQUIRES: offset + data.size() <= bytes_max(), likewise below.
+  void Write(uint64_t offset, std::string_view data);
+  void Resize(uint64_t size);
+
+  // Blocks of [offset, offset + size) that have no space yet.
+  uint64_t BlocksMissing(uint64_t offset, uint64_t size) const;
+  void AddBlocks(uint64_t offset, uint64_t size);
+  uint64_t block_count() const { return blocks_.size(); }
+
+  void Sync();
+  // As Linux has it: what could not be written stays in memory but counts as
+  // clean, so that a later Sync() does not write it either, unless it is
+  // written anew.
+  void FailSync();
+
+  // Turns a bit over on the medium; not a write.
+  void FlipBit(uint64_t offset, int bit);
+
+  size_t UnsyncedThings() const;
+  // What is there after a power loss, all of it synced.
+  std::unique_ptr<FakeContent> After(PowerLoss* loss) const;
+
+ private:
+  // Contents of a sector before the present one; the first is the synced one.
+  struct Sector {
+    std::vector<std::string> older;
+    bool doomed = false;
+  };
+
+  std::string_view SectorBytes(uint64_t sector) const;
+  void Remember(uint64_t sector);
+  void WriteInSector(uint64_t offset, std::string_view data);
+  void SetSize(uint64_t size);
+  void Cut(uint64_t size);
+  void CopyBytes(const FakeContent& from);
+  void PutSector(uint64_t sector, std::string_view bytes);
+  void Clear(uint64_t from, uint64_t to);
+
+  std::shared_ptr<FakeRegion> region_;
+  uint64_t written_end_ = 0;           // no byte from here on was ever written
+  std::vector<uint64_t> sizes_ = {0};  // the synced one first, the present last
+  bool size_doomed_ = false;
+  std::map<uint64_t, Sector> unsynced_;
+  // Synced content of sectors that an unsynced shrinking cut off. They come
+  // back, all of them, if the shrinking is lost, and else never.
+  std::map<uint64_t, std::string> cut_;
+  std::set<uint64_t> blocks_;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_BASE_FAKE_CONTENT_H_

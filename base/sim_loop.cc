@@ -1,0 +1,138 @@
+#include "base/sim_loop.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace strata {
+
+SimLoop::~SimLoop() {
+  CHECK(!InLoop()) << "a loop cannot wait for its own end";
+  while (!posted_.empty()) world_->Run(this);
+  std::erase(world_->loops_, this);
+}
+
+Time SimLoop::Now() const { return world_->now_; }
+
+int64_t SimLoop::WallNow() const {
+  return world_->options_.wall_start_ns + world_->now_.count();
+}
+
+void SimLoop::Post(Function function) {
+  if (halted_) return;
+  posted_.push_back({++world_->last_order_, std::move(function)});
+}
+
+Loop::TimerId SimLoop::After(Duration delay, Function function) {
+  if (halted_) return 0;
+  return timers_.Add(world_->now_ + delay, std::move(function));
+}
+
+bool SimLoop::InLoop() const { return world_->running_ == this; }
+
+void SimLoop::Halt() {
+  halted_ = true;
+  // What they hold may call back while it is destroyed.
+  auto posted = std::exchange(posted_, {});
+  auto timers = std::exchange(timers_, {});
+}
+
+bool SimLoop::HasWork() const {
+  const auto due = timers_.NextDue();
+  return !posted_.empty() || (due && *due <= world_->now_);
+}
+
+void SimLoop::RunOne() {
+  Function function;
+  if (posted_.empty()) {
+    function = timers_.PopDue(world_->now_);
+  } else {
+    function = std::move(posted_.front().function);
+    posted_.pop_front();
+  }
+  function();
+}
+
+SimWorld::SimWorld(const SimOptions& options)
+    : options_(options), random_(options.random_seed) {}
+
+SimWorld::~SimWorld() { CHECK(loops_.empty()) << loops_.front()->name(); }
+
+std::unique_ptr<SimLoop> SimWorld::NewLoop(std::string name) {
+  std::unique_ptr<SimLoop> loop(new SimLoop(this, std::move(name)));
+  loops_.push_back(loop.get());
+  return loop;
+}
+
+bool SimWorld::Step() {
+  CHECK(running_ == nullptr) << "run from within a run";
+  SimLoop* loop = NextLoop();
+  if (loop == nullptr) return false;
+  Run(loop);
+  return true;
+}
+
+void SimWorld::Run(SimLoop* loop) {
+  // A loop destroyed by another's function runs its last posts inside it.
+  SimLoop* const outer = std::exchange(running_, loop);
+  ++steps_;
+  loop->RunOne();
+  running_ = outer;
+}
+
+SimLoop* SimWorld::NextLoop() {
+  std::vector<SimLoop*> ready;
+  for (SimLoop* loop : loops_) {
+    if (loop->HasWork()) ready.push_back(loop);
+  }
+  if (ready.empty()) return nullptr;
+  if (options_.shuffle) return ready[random_.Below(ready.size())];
+  return FirstInOrder(ready);
+}
+
+// Posts before timers, in the order of posting; then timers by their time.
+SimLoop* SimWorld::FirstInOrder(const std::vector<SimLoop*>& ready) const {
+  const auto key = [](const SimLoop* loop) {
+    return loop->posted_.empty()
+               ? std::pair(UINT64_MAX, *loop->timers_.NextDue())
+               : std::pair(loop->posted_.front().order, Time(0));
+  };
+  return *std::min_element(
+      ready.begin(), ready.end(),
+      [&](const SimLoop* a, const SimLoop* b) { return key(a) < key(b); });
+}
+
+bool SimWorld::RunUntilIdle(uint64_t max_steps) {
+  for (uint64_t i = 0; i < max_steps; ++i) {
+    if (!Step()) return true;
+  }
+  return NextLoop() == nullptr;
+}
+
+bool SimWorld::Advance(Time end) {
+  std::optional<Time> next;
+  for (const SimLoop* loop : loops_) {
+    const auto due = loop->timers_.NextDue();
+    if (due && (!next || *due < *next)) next = due;
+  }
+  if (!next || *next > end) return false;
+  now_ = std::max(now_, *next);
+  return true;
+}
+
+void SimWorld::RunFor(Duration duration) {
+  RunUntil([] { return false; }, duration);
+}
+
+bool SimWorld::RunUntil(const std::function<bool()>& done, Duration duration) {
+  const Time end = now_ + duration;
+  while (!done()) {
+    if (Step() || Advance(end)) continue;
+    now_ = end;
+    return false;
+  }
+  return true;
+}
+
+}  // namespace strata
