@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/env.h"
 #include "base/random.h"
+#include "engine/btree_backend.h"
 
 namespace strata {
 namespace {
@@ -299,6 +301,47 @@ TEST_P(BackendSuite, SizesFollowTheContent) {
     ASSERT_TRUE(backend_->Write(batch).ok());
   }
   EXPECT_LT(backend_->Sizes().in_use_bytes, before.in_use_bytes + 100 * 1000);
+}
+
+TEST_P(BackendSuite, SnapshotIsADatabase) {
+  Batch batch;
+  Model model;
+  for (int i = 0; i < 3000; ++i) {
+    batch.Put(Table::kKey, RevisionKey(i), std::string(i, 'v'));
+    RowsOf(&model, Table::kKey)[RevisionKey(i)] = std::string(i, 'v');
+  }
+  batch.Put(Table::kMeta, "consistent_index", "7");
+  RowsOf(&model, Table::kMeta)["consistent_index"] = "7";
+  ASSERT_TRUE(backend_->Write(batch).ok());
+  auto view = ViewOf(backend_.get());
+  batch.Clear();
+  for (int i = 0; i < 2000; ++i) batch.Erase(Table::kKey, RevisionKey(i));
+  ASSERT_TRUE(backend_->Write(batch).ok());
+
+  std::string copy;
+  ASSERT_TRUE(backend_
+                  ->WriteSnapshot(*view,
+                                  [&](std::string_view piece) {
+                                    copy += piece;
+                                    return Status::Ok();
+                                  })
+                  .ok());
+  std::string path = testing::TempDir() + "/snapshot.db";
+  ASSERT_TRUE(WriteFileAtomically(Env::Posix(), path, copy).ok());
+  auto opened = OpenBtreeBackend(Env::Posix(), path, {}, Logger::Null());
+  ASSERT_TRUE(opened.ok()) << opened.ToString();
+  ExpectEqual(*ViewOf(opened->get()), model);
+  ASSERT_TRUE(
+      (*opened)
+          ->Check([](const std::string& fault) { ADD_FAILURE() << fault; })
+          .ok());
+
+  int pieces = 0;
+  Status stopped = backend_->WriteSnapshot(*view, [&](std::string_view) {
+    return ++pieces == 2 ? UnavailableError("enough") : Status::Ok();
+  });
+  EXPECT_EQ(stopped.code(), Code::kUnavailable);
+  EXPECT_EQ(pieces, 2);
 }
 
 // --- Random batches beside a model, with views held at many states. ---

@@ -4,8 +4,12 @@
 #include <map>
 #include <mutex>
 
+#include "engine/btree/image.h"
+
 namespace strata {
 namespace {
+
+constexpr uint32_t kSnapshotPageSize = 4096;
 
 using Map = std::map<std::string, std::string, std::less<>>;
 
@@ -93,8 +97,8 @@ class MemBackend : public Backend {
     return Status::Ok();
   }
 
-  Status WriteSnapshot(const View&, const Sink&) override {
-    return UnimplementedError("snapshot of the mem backend");
+  Status WriteSnapshot(const View& view, const Sink& sink) override {
+    return btree::WriteImage(&view, kSnapshotPageSize, sink);
   }
 
   BackendSizes Sizes() const override {

@@ -1,0 +1,175 @@
+#include "engine/btree/checker.h"
+
+#include <utility>
+
+#include "base/bytes.h"
+
+namespace strata::btree {
+
+Checker::Checker(const PageSource& source, const Meta& meta, Report report)
+    : source_(source),
+      meta_(meta),
+      report_(std::move(report)),
+      reached_(meta.high_water, false) {}
+
+void Checker::Walk() {
+  reached_[0] = reached_[1] = true;
+  if (meta_.freelist != kNoFreelist) {
+    const PageId id(meta_.freelist);
+    if (const char* reason = source_.CheckExtent(id)) {
+      Fault(id, reason);
+    } else {
+      Reach(id, uint64_t{source_.header(id).overflow} + 1);
+    }
+  }
+  WalkPage(PageId(meta_.root.root), {}, 0);
+}
+
+void Checker::WalkPage(PageId id, const Bounds& bounds, int depth) {
+  if (stopped_) return;
+  if (depth > kMaxDepth) {
+    Fault(id, "the tree is too deep");
+    return;
+  }
+  if (const char* reason = source_.CheckExtent(id)) {
+    Fault(id, reason);
+    return;
+  }
+  const uint64_t pages = uint64_t{source_.header(id).overflow} + 1;
+  for (uint64_t i = 0; i < pages; ++i) {
+    if (reached_[(id + i).value()]) {
+      Fault(id + i, "reached twice");
+      return;
+    }
+  }
+  Reach(id, pages);
+  StatusOr<Page> page = source_.Read(id);
+  if (!page.ok()) {
+    Fault(page.status());
+  } else if (page->is_leaf()) {
+    WalkLeaf(id, *page, bounds, depth);
+  } else {
+    WalkBranch(id, *page, bounds, depth);
+  }
+}
+
+void Checker::WalkBranch(PageId id, const Page& page, const Bounds& bounds,
+                         int depth) {
+  std::vector<Item> items;
+  if (page.count() == 0) Fault(id, "a branch without child");
+  if (!CheckItems(id, page, bounds, &items)) return;
+  for (size_t i = 0; i < items.size() && !stopped_; ++i) {
+    Bounds inner = {items[i].key, bounds.high};
+    if (i + 1 < items.size()) inner.high = items[i + 1].key;
+    WalkPage(items[i].child, inner, depth + 1);
+  }
+}
+
+void Checker::WalkLeaf(PageId id, const Page& page, const Bounds& bounds,
+                       int depth) {
+  std::vector<Item> items;
+  if (!CheckItems(id, page, bounds, &items)) return;
+  for (const Item& item : items) {
+    if (item.flags == kBucketFlag) WalkBucket(id, item.value, depth);
+  }
+}
+
+void Checker::WalkBucket(PageId id, std::string_view value, int depth) {
+  StatusOr<Bucket> bucket = ParseBucket(source_, id, value);
+  if (!bucket.ok()) {
+    Fault(bucket.status());
+  } else if (bucket->root != 0) {
+    WalkPage(PageId(bucket->root), {}, depth + 1);
+  } else if (auto header =
+                 Load<PageHeader>(value.data() + sizeof(BucketHeader));
+             header.id != 0 || header.overflow != 0) {
+    Fault(id, "inline bucket: holds a page's number");
+  } else {
+    WalkLeaf(id, bucket->leaf, {}, depth + 1);
+  }
+}
+
+bool Checker::CheckItems(PageId id, const Page& page, const Bounds& bounds,
+                         std::vector<Item>* items) {
+  size_t next = kHeaderBytes + page.count() * kElementBytes;
+  std::string_view last;
+  for (int i = 0; i < page.count(); ++i) {
+    const std::string where = "element " + std::to_string(i) + ": ";
+    Item item;
+    if (!page.Get(i, &item)) return Fault(id, where + "leads outside the page");
+    if (item.flags > kBucketFlag) return Fault(id, where + "unknown flags");
+    if (item.key.empty()) return Fault(id, where + "an empty key");
+    if (page.PositionOf(item) != next) {
+      return Fault(id, where + "not behind the one before");
+    }
+    next += item.key.size() + item.value.size();
+    if (i > 0 && item.key <= last) {
+      return Fault(id, where + "key " + Printable(item.key) +
+                           " is not above the one before");
+    }
+    if (i == 0 && item.key < bounds.low) {
+      return Fault(id, where + "key " + Printable(item.key) +
+                           " is below the branch's " + Printable(bounds.low));
+    }
+    if (i == 0 && !bounds.low.empty() && item.key != bounds.low) {
+      return Fault(id, where + "key " + Printable(item.key) +
+                           " is not the branch's " + Printable(bounds.low));
+    }
+    last = item.key;
+    items->push_back(item);
+  }
+  if (!items->empty() && bounds.high && last >= *bounds.high) {
+    return Fault(id, "key " + Printable(last) + " is above the branch's next " +
+                         Printable(*bounds.high));
+  }
+  return true;
+}
+
+void Checker::CompareFreelist(const std::vector<Run>& free) {
+  std::vector<bool> listed(meta_.high_water, false);
+  for (const Run& run : free) {
+    for (uint64_t i = 0; i < run.count && !stopped_; ++i) {
+      const PageId id = run.first + i;
+      if (id.value() >= meta_.high_water) {
+        Fault(id, "free, but beyond the last page");
+        return;
+      }
+      if (reached_[id.value()]) Fault(id, "free and in use");
+      listed[id.value()] = true;
+    }
+  }
+  for (uint64_t id = 2; id < meta_.high_water && !stopped_; ++id) {
+    if (!reached_[id] && !listed[id]) {
+      Fault(PageId(id), "neither in use nor free");
+    }
+  }
+}
+
+std::vector<Run> Checker::Unreached() const {
+  std::vector<Run> runs;
+  for (uint64_t id = 0; id < reached_.size(); ++id) {
+    if (reached_[id]) continue;
+    if (!runs.empty() && runs.back().first + runs.back().count == PageId(id)) {
+      ++runs.back().count;
+    } else {
+      runs.push_back({PageId(id), 1});
+    }
+  }
+  return runs;
+}
+
+void Checker::Reach(PageId first, uint64_t count) {
+  for (uint64_t i = 0; i < count; ++i) reached_[(first + i).value()] = true;
+}
+
+// Always false, for its callers to return.
+bool Checker::Fault(PageId page, std::string_view what) {
+  return Fault(source_.Damaged(page, what));
+}
+
+bool Checker::Fault(const Status& fault) {
+  if (!stopped_ && !report_(fault)) stopped_ = true;
+  return false;
+}
+
+}  // namespace strata::btree

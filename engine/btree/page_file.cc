@@ -1,0 +1,173 @@
+#include "engine/btree/page_file.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "engine/btree/image.h"
+
+namespace strata::btree {
+namespace {
+
+// The file doubles up to this size, then grows by it.
+constexpr uint64_t kGrowthStep = 16 << 20;
+constexpr uint64_t kSmallestFile = 32 << 10;
+// Neighbouring pages are written together, up to this many bytes.
+constexpr size_t kWriteBytes = 1 << 20;
+
+uint64_t GrownSize(uint64_t bytes) {
+  if (bytes <= kSmallestFile) return kSmallestFile;
+  if (bytes < kGrowthStep) return std::bit_ceil(bytes);
+  return (bytes + kGrowthStep - 1) / kGrowthStep * kGrowthStep;
+}
+
+// After a failed sync nothing is known; so even a full disk is final then.
+Status Final(Status status) {
+  if (status.code() != Code::kResourceExhausted) return status;
+  return DataLossError(status.message());
+}
+
+uint32_t PageSizeFor(const BtreeOptions& options) {
+  if (options.page_size != 0) return options.page_size;
+  return static_cast<uint32_t>(sysconf(_SC_PAGESIZE));
+}
+
+Status WriteNew(Env* env, const std::string& path, uint32_t page_size) {
+  ASSIGN_OR_RETURN(auto file, env->Open(path, OpenMode::kCreate));
+  RETURN_IF_ERROR(file->Lock());
+  RETURN_IF_ERROR(file->Resize(0));
+  uint64_t at = 0;
+  RETURN_IF_ERROR(
+      WriteImage(nullptr, page_size, [&](std::string_view piece) -> Status {
+        RETURN_IF_ERROR(file->WriteAt(at, piece));
+        at += piece.size();
+        return Status::Ok();
+      }));
+  return file->Sync();
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<PageFile>> PageFile::Open(Env* env,
+                                                   const std::string& path,
+                                                   const BtreeOptions& options,
+                                                   const PlantedBugs& bugs) {
+  ASSIGN_OR_RETURN(auto file,
+                   env->Open(path, options.read_only ? OpenMode::kReadOnly
+                                                     : OpenMode::kReadWrite));
+  RETURN_IF_ERROR(file->Lock());
+  return std::unique_ptr<PageFile>(
+      new PageFile(std::move(file), options, bugs));
+}
+
+Status PageFile::Create(Env* env, const std::string& path,
+                        const BtreeOptions& options) {
+  const uint32_t page_size = PageSizeFor(options);
+  if (!std::has_single_bit(page_size) || page_size < kMinPageSize ||
+      page_size > kMaxPageSize) {
+    return InvalidArgumentError("page size " + std::to_string(page_size));
+  }
+  const std::string temporary = path + ".tmp";
+  RETURN_IF_ERROR(WriteNew(env, temporary, page_size));
+  RETURN_IF_ERROR(env->Rename(temporary, path));
+  return env->SyncDir(DirName(path));
+}
+
+StatusOr<Meta> PageFile::Load() {
+  ASSIGN_OR_RETURN(file_bytes_, file_->Size());
+  ASSIGN_OR_RETURN(FoundMeta found,
+                   ReadMetas(*file_, file_bytes_, options_.accept_one_meta));
+  const Meta& meta = found.meta;
+  slot_ = found.slot;
+  const uint64_t pages = file_bytes_ / meta.page_size;
+  if (pages < meta.high_water) {
+    return DataLossError(path() + " offset " + std::to_string(file_bytes_) +
+                         ": the file ends here, but it has " +
+                         std::to_string(meta.high_water) + " pages of " +
+                         std::to_string(meta.page_size) + " bytes");
+  }
+  RETURN_IF_ERROR(Map(file_bytes_));
+  return meta;
+}
+
+PageSource PageFile::Source(const Meta& meta) const {
+  CHECK_LE(meta.high_water * meta.page_size, mapping_->size());
+  return PageSource(mapping_->data(), meta.page_size, PageId(meta.high_water),
+                    &path());
+}
+
+Status PageFile::Commit(const Meta& meta, const std::vector<DirtyRun>& dirty,
+                        bool* decided) {
+  *decided = true;
+  bool grown = false;
+  RETURN_IF_ERROR(Grow(meta.high_water * meta.page_size, &grown));
+  if (bugs_.meta_before_pages) RETURN_IF_ERROR(WriteMeta(meta));
+  if (bugs_.meta_before_pages) RETURN_IF_ERROR(Sync());
+  RETURN_IF_ERROR(WriteRuns(dirty, meta.page_size));
+  const bool skip = bugs_.no_page_sync || (bugs_.no_growth_sync && grown);
+  *decided = false;
+  if (!skip) RETURN_IF_ERROR(Sync());
+  RETURN_IF_ERROR(Final(WriteMeta(meta)));
+  RETURN_IF_ERROR(Sync());
+  slot_ = 1 - slot_;
+  return Status::Ok();
+}
+
+Status PageFile::Grow(uint64_t bytes, bool* grown) {
+  if (bytes > file_bytes_) {
+    const uint64_t size = GrownSize(bytes);
+    RETURN_IF_ERROR(file_->Resize(size));
+    file_bytes_ = size;
+    *grown = true;
+    if (!bugs_.no_growth_sync) RETURN_IF_ERROR(Sync());
+  }
+  return bytes > mapping_->size() ? Map(bytes) : Status::Ok();
+}
+
+Status PageFile::Map(uint64_t bytes) {
+  // Twice as much, so that remapping stays rare.
+  uint64_t size = std::max(options_.initial_mmap_bytes, GrownSize(bytes));
+  if (mapping_ != nullptr) size = std::max<uint64_t>(size, 2 * bytes);
+  ASSIGN_OR_RETURN(mapping_,
+                   file_->Map(size, {.populate = options_.mmap_populate,
+                                     .lock = options_.mlock}));
+  return Status::Ok();
+}
+
+Status PageFile::WriteRuns(const std::vector<DirtyRun>& dirty,
+                           uint32_t page_size) {
+  std::string together;
+  for (size_t i = 0; i < dirty.size();) {
+    const uint64_t offset = dirty[i].first.value() * page_size;
+    size_t end = i + 1;
+    uint64_t bytes = dirty[i].bytes.size();
+    while (end < dirty.size() && bytes < kWriteBytes &&
+           dirty[end].first.value() * page_size == offset + bytes) {
+      bytes += dirty[end++].bytes.size();
+    }
+    if (end == i + 1) {
+      RETURN_IF_ERROR(file_->WriteAt(offset, dirty[i].bytes));
+    } else {
+      together.clear();
+      for (size_t j = i; j < end; ++j) together += dirty[j].bytes;
+      RETURN_IF_ERROR(file_->WriteAt(offset, together));
+    }
+    i = end;
+  }
+  return Status::Ok();
+}
+
+// Over the older of the two metas.
+Status PageFile::WriteMeta(const Meta& meta) {
+  const int slot = 1 - slot_;
+  return file_->WriteAt(uint64_t{meta.page_size} * slot,
+                        EncodeMeta(meta, slot));
+}
+
+Status PageFile::Sync() {
+  return options_.fsync ? Final(file_->Sync()) : Status::Ok();
+}
+
+}  // namespace strata::btree

@@ -1,0 +1,35 @@
+#ifndef STRATA_ENGINE_BTREE_OPTIONS_H_
+#define STRATA_ENGINE_BTREE_OPTIONS_H_
+
+#include <cstdint>
+
+namespace strata {
+
+// How the list of free pages is kept in memory; the file is the same.
+enum class FreelistType { kArray, kMap };
+
+struct BtreeOptions {
+  // 0: the size found in the file, and the system's page size for a new one.
+  uint32_t page_size = 0;
+  FreelistType freelist_type = FreelistType::kMap;
+  // Off: the list is not written; an open scans the tree instead. etcd's
+  // default on Linux.
+  bool freelist_sync = false;
+  // Address space reserved at open, so that growing needs no remapping.
+  uint64_t initial_mmap_bytes = uint64_t{10} << 30;
+  bool mmap_populate = false;
+  bool mlock = false;
+  // A page is split when it would be fuller than this share; revision keys only
+  // grow, so etcd fills the key table to 0.9.
+  double fill_fraction = 0.9;
+  // Off: nothing survives a power loss. For tests and throw-away data.
+  bool fsync = true;
+  bool read_only = false;
+  // A file with one damaged meta page is refused, as that page may have named
+  // the last commit. On: the other meta's state is opened.
+  bool accept_one_meta = false;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_ENGINE_BTREE_OPTIONS_H_
