@@ -24,8 +24,8 @@ struct Entry {
   Term term = {};
   LogIndex index = {};
   EntryType type = EntryType::kNormal;
-  std::string data =
-      {};  // empty for the entry a new leader starts its term with
+  // Empty for the entry a new leader starts its term with.
+  std::string data = {};
 
   friend bool operator==(const Entry&, const Entry&) = default;
 };

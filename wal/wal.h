@@ -17,31 +17,45 @@
 
 namespace strata {
 
+struct PlantedBugs;  // wal/planted_bugs.h
+
 struct WalOptions {
+  // A segment is closed by the first batch that does not fit into it.
   uint64_t segment_bytes = limits::kLogSegmentBytes;
-  // Where the next segment is written with zeros ahead of need; null: at once,
-  // when the current one is full. Must outlive the Wal.
+  // No more is written before a sync: what lies further on than this proves
+  // that the log before it was synced. A log must not be opened with less than
+  // it was written with.
+  uint64_t max_batch_bytes = 2 * limits::kMaxLogBatchBytes;
+  // Where segments are written with zeros ahead of need; null: they are only
+  // allocated, when the current one is full, and a sync takes longer. May run
+  // steps after the Wal has gone; must not be the loop of the Wal's own thread.
   Loop* background = nullptr;
   // Zeros written per second in the background; 0 is without bound.
   uint64_t prewrite_bytes_per_second = 256 << 20;
   // Off: nothing survives a power loss (--unsafe-no-fsync).
   bool fsync = true;
+  // For the tests that show that a crash test finds them; null: none.
+  const PlantedBugs* planted_bugs = nullptr;
 };
 
 // Where a reader of the log starts: the state machine has everything up to
 // `index`. Index 0 is the beginning.
 struct WalSnapshot {
-  LogIndex index;
-  Term term;
-  std::optional<raft::ConfState> conf_state;  // etcd 3.5 and later write it
+  LogIndex index = {};
+  Term term = {};
+  // etcd 3.5 and later write it.
+  std::optional<raft::ConfState> conf_state = {};
+
+  friend bool operator==(const WalSnapshot&, const WalSnapshot&) = default;
 };
 
 // What an open found.
 struct WalContent {
-  std::string metadata;                 // as given to Create
-  raft::HardState hard_state;           // the last one
-  std::vector<raft::Entry> entries;     // after the start, in index order
-  std::vector<WalSnapshot> snapshots;   // all snapshot records, oldest first
+  std::string metadata;              // as given to Create
+  raft::HardState hard_state;        // the last one
+  std::vector<raft::Entry> entries;  // after the start, in index order
+  // The snapshot records of the segments read, oldest first.
+  std::vector<WalSnapshot> snapshots;
   std::optional<std::string> cut_tail;  // what was cut as torn, for the log
 };
 
@@ -81,7 +95,9 @@ class Wal {
   static bool Exists(Env* env, const std::string& directory);
 
   // The snapshot records of a log, without opening it for writing: the newest
-  // `.snap` file named by one of them is where to start.
+  // `.snap` file named by one of them is where to start. Only those that the
+  // last hard state has committed. A fault in the last segment ends the list
+  // and is left for Open to tell.
   static StatusOr<std::vector<WalSnapshot>> ReadSnapshots(
       Env* env, const std::string& directory);
 
