@@ -1,32 +1,52 @@
-"""Writes compile_commands.json, for clangd and clang-tidy, from `bazel aquery`.
+"""Writes compile_commands.json, for clangd and other editors.
 
-Build first (bazel build //...), so that generated headers are there.
+compile_commands.py [FLAG...], such as --config=clang. Build first (make build),
+so that generated headers are there. $BAZEL is the program to call.
 """
 import json
+import os
 import pathlib
+import shlex
 import subprocess
 import sys
 
-workspace = pathlib.Path(__file__).resolve().parents[2]
-flags = sys.argv[1:]  # such as --config=clang
+WORKSPACE = pathlib.Path(__file__).resolve().parents[2]
+# Options of gcc that clang does not know.
+UNKNOWN = {"-fno-canonical-system-headers", "-Wunused-but-set-parameter",
+           "-Wno-free-nonheap-object"}
 
 
 def bazel(*arguments):
-    return subprocess.run(["bazel", *arguments], cwd=workspace, check=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, text=True).stdout
+    command = shlex.split(os.environ.get("BAZEL", "/usr/bin/bazel"))
+    return subprocess.run([*command, *arguments], cwd=WORKSPACE, check=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True).stdout
 
 
-actions = json.loads(bazel("aquery", *flags, "--output=jsonproto", 'mnemonic("CppCompile", //...)'))["actions"]
-root = bazel("info", *flags, "execution_root").strip()
-drop = {"-fno-canonical-system-headers", "-Wunused-but-set-parameter", "-Wno-free-nonheap-object"}
-entries = {}
-for action in actions:
-    arguments = [argument for argument in action["arguments"]
-                 if argument not in drop and not argument.startswith("-D__")]
-    source = arguments[arguments.index("-c") + 1]
+def entry(root, arguments):
+    """An entry of the database, or None for what is not ours."""
+    kept = [argument for argument in arguments
+            if argument not in UNKNOWN and not argument.startswith("-D__")]
+    source = kept[kept.index("-c") + 1]
     if source.startswith("external/"):
-        continue
-    entries[source] = {"directory": root, "file": source if source.startswith("bazel-out/") else str(workspace / source),
-                       "arguments": arguments}
-(workspace / "compile_commands.json").write_text(json.dumps(list(entries.values()), indent=1) + "\n")
-print(len(entries), "files")
+        return None
+    generated = source.startswith("bazel-out/")
+    return {"directory": root, "arguments": kept,
+            "file": source if generated else str(WORKSPACE / source)}
+
+
+def main():
+    flags = sys.argv[1:]
+    actions = json.loads(bazel("aquery", *flags, "--output=jsonproto",
+                               'mnemonic("CppCompile", //...)'))["actions"]
+    root = bazel("info", *flags, "execution_root").strip()
+    entries = [entry(root, action["arguments"]) for action in actions]
+    # A file that is compiled twice is listed once.
+    database = list({item["file"]: item for item in entries if item}.values())
+    text = json.dumps(database, indent=1) + "\n"
+    (WORKSPACE / "compile_commands.json").write_text(text, encoding="utf-8")
+    print(f"compile_commands.json: {len(database)} files")
+
+
+if __name__ == "__main__":
+    main()
