@@ -55,8 +55,10 @@ class Server:
     removes what it made. A data directory that the caller gives is kept.
     """
 
-    def __init__(self, binary, data_dir=None, flags=(), level="3.4"):
+    def __init__(self, binary, data_dir=None, flags=(), level="3.4", wrap=()):
+        """`wrap` is a command that runs the command given to it, as nsenter does."""
         self.binary = str(binary)
+        self.wrap = list(wrap)
         self.root = scratch("strata-server-")
         self.data_dir = pathlib.Path(data_dir) if data_dir else self.root / "data"
         self.log_path = self.root / "log"
@@ -85,6 +87,7 @@ class Server:
         """Starts the process on new ports and returns at once."""
         self.client_port, peer_port = free_port(), free_port()
         command = [
+            *self.wrap,
             self.binary,
             "--name=default",
             f"--data-dir={self.data_dir}",
