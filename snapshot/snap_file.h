@@ -18,15 +18,20 @@ namespace strata {
 // index), a CRC-checked message whose data is, up to etcd 3.5, the v2 store as
 // JSON: the members and the cluster version live there.
 struct RaftSnapshot {
-  LogIndex index;
-  Term term;
-  raft::ConfState conf_state;
-  std::string data;
+  LogIndex index = {};
+  Term term = {};
+  raft::ConfState conf_state = {};
+  std::string data = {};
+
+  friend bool operator==(const RaftSnapshot&, const RaftSnapshot&) = default;
 };
 
 // Writes the file so that it is there whole or not at all, and durably.
 Status WriteSnapFile(Env* env, const std::string& directory,
                      const RaftSnapshot& snapshot);
+
+// DataLoss, naming the file, if it is damaged.
+StatusOr<RaftSnapshot> ReadSnapFile(Env* env, const std::string& path);
 
 // The newest good one of those `acceptable` says may be used (those named by a
 // record of the log); nullopt if there is none. A damaged file is renamed to
@@ -41,31 +46,35 @@ Status RemoveOldSnapFiles(Env* env, const std::string& directory,
 
 // One member as the v2 store and the members table know it.
 struct MemberRecord {
-  MemberId id;
-  std::vector<std::string> peer_urls;
+  MemberId id = {};
+  std::vector<std::string> peer_urls = {};
   bool is_learner = false;
-  std::string name;  // empty until it has started
-  std::vector<std::string> client_urls;
+  std::string name = {};  // empty until it has started
+  std::vector<std::string> client_urls = {};
 
   friend bool operator==(const MemberRecord&, const MemberRecord&) = default;
 };
 
 // What a `.snap` file says of the cluster.
 struct Membership {
-  std::map<MemberId, MemberRecord> members;
-  std::vector<MemberId> removed;
-  std::string cluster_version;  // "3.4.0"; empty while unknown
+  std::map<MemberId, MemberRecord> members = {};
+  std::vector<MemberId> removed = {};
+  std::string cluster_version = {};  // "3.4.0"; empty while unknown
 
   friend bool operator==(const Membership&, const Membership&) = default;
 };
 
-// The v2 store JSON that etcd 3.4 and 3.5 start from, and back. Nodes this
-// version does not know (a v2 user's keys) are an error: they would be lost.
+// The v2 store JSON that etcd 3.4 and 3.5 start from, and back; `index` becomes
+// the store's own clock. The store's memory of its past events is left empty.
+// Decoding takes what etcd writes; keys it does not know (a v2 user's) are
+// FailedPrecondition: they would be lost.
 std::string EncodeV2Store(const Membership& membership, LogIndex index);
 StatusOr<Membership> DecodeV2Store(std::string_view json);
 
 // The JSON of the members table (key: the id in hexadecimal) and of a
-// ConfChange's context, as etcd writes it.
+// ConfChange's context, as etcd writes it. Decoding leaves out what is not
+// there (the attributes of a member alone are fine) and passes over unknown
+// fields.
 std::string EncodeMemberJson(const MemberRecord& member);
 StatusOr<MemberRecord> DecodeMemberJson(std::string_view json);
 // The part a member announces of itself: {"name":..,"clientURLs":[..]}.

@@ -1,0 +1,64 @@
+#include "snapshot/go_json.h"
+
+#include <string_view>
+#include <utility>
+
+namespace strata {
+namespace {
+
+// Outside of strings none of these occurs.
+constexpr std::pair<std::string_view, std::string_view> kEscapes[] = {
+    {"<", "\\u003c"},
+    {">", "\\u003e"},
+    {"&", "\\u0026"},
+    {"\xe2\x80\xa8", "\\u2028"},
+    {"\xe2\x80\xa9", "\\u2029"},
+};
+
+}  // namespace
+
+std::string DumpLikeGo(const OrderedJson& json) {
+  const std::string plain =
+      json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  std::string out;
+  out.reserve(plain.size());
+  for (size_t at = 0; at < plain.size();) {
+    const std::string_view rest = std::string_view(plain).substr(at);
+    size_t taken = 0;
+    for (const auto& [from, to] : kEscapes) {
+      if (!rest.starts_with(from)) continue;
+      out += to;
+      taken = from.size();
+    }
+    if (taken == 0) out += rest[0];
+    at += std::max<size_t>(taken, 1);
+  }
+  return out;
+}
+
+const OrderedJson& JsonField(const OrderedJson& json, const char* name) {
+  static const OrderedJson* const kNull = new OrderedJson();
+  if (!json.is_object()) return *kNull;
+  const auto found = json.find(name);
+  return found == json.end() ? *kNull : *found;
+}
+
+bool ReadString(const OrderedJson& json, std::string* out) {
+  if (json.is_null()) return true;
+  if (!json.is_string()) return false;
+  *out = json.get_ref<const std::string&>();
+  return true;
+}
+
+bool ReadStrings(const OrderedJson& json, std::vector<std::string>* out) {
+  if (json.is_null()) return true;
+  if (!json.is_array()) return false;
+  out->clear();
+  for (const OrderedJson& element : json) {
+    if (!element.is_string()) return false;
+    out->push_back(element.get_ref<const std::string&>());
+  }
+  return true;
+}
+
+}  // namespace strata
