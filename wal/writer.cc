@@ -106,7 +106,12 @@ Status Writer::Flush() {
     RETURN_IF_ERROR(status);
     allocated_ = end_ + pending_.size();
   }
-  if (Status status = WriteBatch(pending_); !status.ok()) dead_ = status;
+  if (Status status = WriteBatch(pending_); !status.ok()) {
+    // Room was made for all of it, so not even this may be tried again.
+    dead_ = status.code() == Code::kResourceExhausted
+                ? Status(Code::kUnknown, status.message())
+                : status;
+  }
   return dead_;
 }
 
