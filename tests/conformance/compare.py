@@ -1,10 +1,12 @@
 """Runs one script against two servers and compares what they answered."""
 import dataclasses
 import difflib
+import itertools
 import subprocess
 import threading
 
 import normalise
+import script
 from server import Server, clean_environment, is_ours
 
 
@@ -17,6 +19,16 @@ class Mismatch:
         return f"{self.call.where}: {self.call.text}\n{self.diff}"
 
 
+def restart(call, server):
+    """Ends the server as the call says, starts it again; what there is to compare."""
+    if call.text == "%kill":
+        server.kill()
+    else:
+        server.stop()
+    server.start()
+    return "started again"
+
+
 class Etcdctl:
     """Makes calls by a process of etcdctl each."""
 
@@ -26,6 +38,9 @@ class Etcdctl:
     def transcripts(self, calls, server):
         """What each call printed, in the form that is compared."""
         for call in calls:
+            if isinstance(call, script.Restart):
+                yield restart(call, server)
+                continue
             yield self.transcript(call, server.endpoint)
             if server.process.poll() is not None:
                 raise RuntimeError(f"{server.binary} ended during {call.where}: {call.text}\n{server.log_tail()}")
@@ -44,12 +59,19 @@ class Etcdctl:
 
 
 class RawCalls:
-    """Makes calls by one process of rpc_calls.cc for all of them."""
+    """Makes calls by one process of rpc_calls.cc for all between two restarts."""
 
     def __init__(self, binary):
         self.binary = binary
 
     def transcripts(self, calls, server):
+        for is_restart, group in itertools.groupby(calls, lambda call: isinstance(call, script.Restart)):
+            if is_restart:
+                yield from (restart(call, server) for call in group)
+            else:
+                yield from self.replies(list(group), server)
+
+    def replies(self, calls, server):
         made = [call for call in calls if not call.expected or is_ours(server.binary)]
         lines = "".join(call.request + "\n" for call in made)
         done = subprocess.run([self.binary, server.endpoint], input=lines.encode(), capture_output=True)
@@ -58,7 +80,7 @@ class RawCalls:
         replies = iter(normalise.text(done.stdout, server.endpoint).split("----\n"))
         if server.process.poll() is not None:
             raise RuntimeError(f"{server.binary} ended in these calls\n{server.log_tail()}")
-        return [next(replies) if call in made else call.expected for call in calls]
+        return [call.expected if call.expected and not is_ours(server.binary) else next(replies) for call in calls]
 
 
 class Side(threading.Thread):

@@ -27,17 +27,25 @@ after each says what the answer has to be:
     KV/Range key: "a" sort_target: 9
     = error 3: etcdserver: invalid sort option
 
-In both a line that starts with `#` is a comment.
+In both, a line `%restart` stops the server with SIGTERM, `%kill` with SIGKILL,
+and starts it again; and a line that starts with `#` is a comment.
 """
 import dataclasses
 import re
 
+RESTARTS = ("%restart", "%kill")
 REPEAT = re.compile(r"\{(.)\*(\d+)\}")
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", "0": "\0"}
 
 
 class ScriptError(Exception):
     pass
+
+
+@dataclasses.dataclass
+class Restart:
+    where: str
+    text: str  # %restart or %kill
 
 
 @dataclasses.dataclass
@@ -127,6 +135,9 @@ def parse(name, text):
         if not line.strip() or line.startswith("#"):
             continue
         where = f"{name}:{number}"
+        if line in RESTARTS:
+            calls.append(Restart(where, line))
+            continue
         try:
             arguments = words(line)
         except ScriptError as error:
@@ -152,6 +163,9 @@ def parse_rpc(name, text):
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
+        if line in RESTARTS:
+            calls.append(Restart(f"{name}:{number}", line))
+            continue
         if line[0] in " =" and not calls:
             raise ScriptError(f"{name}:{number}: no call to go on with")
         if line.startswith(" "):
@@ -161,6 +175,8 @@ def parse_rpc(name, text):
         else:
             calls.append(RawCall(f"{name}:{number}", line, ""))
     for call in calls:
+        if isinstance(call, Restart):
+            continue
         parts = [part for line in call.text.splitlines() for part in expand(line.strip())]
         call.request = REPEAT.sub(lambda match: match[1] * int(match[2]), " ".join(parts))
     return calls
