@@ -35,6 +35,8 @@ class Level {
   // A compaction, and the hash of what it leaves, keep a tombstone that is
   // exactly at the compaction revision (3.5.16 and later; etcd PR 18274).
   bool KeepsTombstoneAtCompaction() const { return minor_ >= 5; }
+  // HashKV answers for the compaction revision itself (3.5.6 and later).
+  bool HashesCompactRevision() const { return minor_ >= 5; }
   // Member attributes and the cluster version are proposed as v2 requests
   // before 3.6, as their own entry types from 3.6 on.
   bool ProposesV2Requests() const { return minor_ < 6; }

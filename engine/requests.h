@@ -16,36 +16,40 @@ namespace strata {
 // etcd's rule for ranges: an empty `end` is the one key; "\0" is all from `key`
 // on; otherwise [key, end).
 struct KeyRange {
-  std::string_view key;
-  std::string_view end;
+  std::string_view key{};
+  std::string_view end{};
 
   bool single() const { return end.empty(); }
   bool open_ended() const { return end.size() == 1 && end[0] == '\0'; }
+  bool Contains(std::string_view k) const {
+    if (single()) return k == key;
+    return k >= key && (open_ended() || k < end);
+  }
 };
 
 struct KeyValue {
-  std::string_view key;
-  Revision create_revision;
-  Revision mod_revision;
+  std::string_view key{};
+  Revision create_revision{};
+  Revision mod_revision{};
   int64_t version = 0;
-  std::string_view value;
-  LeaseId lease;
+  std::string_view value{};
+  LeaseId lease{};
 };
 
 enum class SortOrder { kNone, kAscend, kDescend };
 enum class SortTarget { kKey, kVersion, kCreate, kMod, kValue };
 
 struct RangeRequest {
-  KeyRange range;
-  int64_t limit = 0;  // 0: all
-  Revision revision;  // <= 0: the current one
+  KeyRange range{};
+  int64_t limit = 0;    // 0: all
+  Revision revision{};  // <= 0: the current one
   SortOrder sort_order = SortOrder::kNone;
   SortTarget sort_target = SortTarget::kKey;
   bool keys_only = false;
   bool count_only = false;
   // 0: no bound; inclusive.
-  Revision min_mod_revision, max_mod_revision;
-  Revision min_create_revision, max_create_revision;
+  Revision min_mod_revision{}, max_mod_revision{};
+  Revision min_create_revision{}, max_create_revision{};
 };
 
 // KeyValues in their stored encoding (mvccpb.KeyValue), ready for the wire:
@@ -54,31 +58,31 @@ struct RangeResult {
   std::vector<std::string_view> kvs;
   bool more = false;
   int64_t count = 0;                // in the range, before limit and filters
-  Revision revision;                // of the store when the range was read
+  Revision revision{};              // of the store when the range was read
   std::shared_ptr<const void> pin;  // keeps what `kvs` points to
 };
 
 struct PutRequest {
-  std::string_view key;
-  std::string_view value;
-  LeaseId lease;
+  std::string_view key{};
+  std::string_view value{};
+  LeaseId lease{};
   bool prev_kv = false;
   bool ignore_value = false;  // keep the value, which must exist
   bool ignore_lease = false;  // keep the lease
 };
 
 struct PutResult {
-  Revision revision;
+  Revision revision{};
   RangeResult prev;  // one or none; only if asked for
 };
 
 struct DeleteRangeRequest {
-  KeyRange range;
+  KeyRange range{};
   bool prev_kv = false;
 };
 
 struct DeleteRangeResult {
-  Revision revision;  // unchanged if nothing was deleted
+  Revision revision{};  // unchanged if nothing was deleted
   int64_t deleted = 0;
   RangeResult prev;  // only if asked for
 };
@@ -86,15 +90,15 @@ struct DeleteRangeResult {
 enum class CompareResult { kEqual, kGreater, kLess, kNotEqual };
 enum class CompareTarget { kVersion, kCreate, kMod, kValue, kLease };
 
-// Holds for every key of the range; for a single key that is missing, version,
-// create, mod and lease compare as 0 and value never holds; an empty range of
-// keys holds (for value: fails), as in etcd.
+// Holds if it holds for every key of the range. Where there is no key, be it a
+// missing one or an empty range, version, create, mod and lease compare as 0,
+// and a compare of the value fails whatever it asks.
 struct Compare {
-  KeyRange range;
+  KeyRange range{};
   CompareResult result = CompareResult::kEqual;
   CompareTarget target = CompareTarget::kVersion;
   int64_t number = 0;  // for all targets but kValue
-  std::string_view value;
+  std::string_view value{};
 };
 
 struct TxnRequest;
@@ -110,16 +114,16 @@ struct TxnResult;
 using OpResult = std::variant<RangeResult, PutResult, DeleteRangeResult,
                               std::unique_ptr<TxnResult>>;
 struct TxnResult {
-  Revision revision;
+  Revision revision{};  // 0 in a nested one, as etcd leaves it
   bool succeeded = false;
   std::vector<OpResult> responses;
 };
 
 struct HashKvResult {
   uint32_t hash = 0;
-  Revision current;  // of the store
-  Revision compact_revision;
-  Revision hash_revision;  // what was hashed up to
+  Revision current{};  // of the store
+  Revision compact_revision{};
+  Revision hash_revision{};  // what was hashed up to
 };
 
 }  // namespace strata

@@ -1,0 +1,120 @@
+#include <algorithm>
+#include <mutex>
+#include <shared_mutex>
+
+#include "base/crc32c.h"
+#include "engine/errors.h"
+#include "engine/store_impl.h"
+
+namespace strata {
+
+// etcd's sum over the key table, byte for byte: the table's name, then key and
+// value of each change up to the revision. Of those at or before the last
+// compaction only the ones that a compaction at the revision would leave count,
+// so that members agree whatever their compactions have already erased (unless
+// nothing at all would be left: then all that is there counts, as in etcd).
+namespace {
+
+class Hasher {
+ public:
+  // `old`: which changes up to `compacted` count; null: all.
+  Hasher(Revision at, Revision compacted, const std::vector<ChangeId>* old)
+      : at_(at),
+        compacted_(compacted),
+        old_(old),
+        hash_(crc32c::Value(TableName(Table::kKey))) {}
+
+  bool Counts(ChangeId id) const {
+    if (id.main > at_) return false;
+    if (id.main > compacted_ || old_ == nullptr) return true;
+    return std::binary_search(old_->begin(), old_->end(), id);
+  }
+
+  void Add(ChangeId id, bool tombstone, std::string_view value) {
+    if (!Counts(id)) return;
+    hash_ = crc32c::Extend(hash_, RevisionKey(id, tombstone).view());
+    hash_ = crc32c::Extend(hash_, value);
+  }
+
+  uint32_t hash() const { return hash_; }
+
+ private:
+  const Revision at_;
+  const Revision compacted_;
+  const std::vector<ChangeId>* const old_;
+  uint32_t hash_;
+};
+
+Status AddView(const View& view, Revision at, Hasher* hasher) {
+  auto iterator = view.NewIterator(Table::kKey);
+  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+    ChangeId id;
+    bool tombstone;
+    if (!ParseRevisionKey(iterator->key(), &id, &tombstone)) {
+      return DataLossError("the key table has a key that is no revision: " +
+                           Printable(iterator->key()));
+    }
+    if (id.main > at) return Status::Ok();
+    hasher->Add(id, tombstone, iterator->value());
+  }
+  return iterator->status();
+}
+
+void AddRun(const Run& run, Revision at, Hasher* hasher) {
+  run.ForEach(at + 1, [hasher](const Run::Entry& entry) {
+    hasher->Add(entry.id, entry.tombstone, entry.value);
+  });
+}
+
+}  // namespace
+
+StatusOr<HashKvResult> StoreImpl::HashKv(Revision revision) const {
+  HashKvResult result;
+  std::shared_ptr<const ReadState> state;
+  {
+    std::shared_lock<RwLock> lock(mutex_);
+    result.current = this->revision();
+    result.compact_revision = compact_revision_;
+    state = state_;
+  }
+  if (revision > Revision(0)) {
+    const bool compacted = options_.level.HashesCompactRevision()
+                               ? revision < result.compact_revision
+                               : revision <= result.compact_revision;
+    if (compacted) return errors::Compacted();
+    if (revision > result.current) return errors::FutureRevision();
+  }
+  const Revision at = revision == Revision(0) ? result.current : revision;
+  result.hash_revision = at;
+  ASSIGN_OR_RETURN(const Kept kept, KeptAt(at, result.compact_revision));
+  Hasher hasher(at, result.compact_revision, kept.any ? &kept.old : nullptr);
+  RETURN_IF_ERROR(AddView(*state->view, at, &hasher));
+  if (state->frozen != nullptr) AddRun(*state->frozen, at, &hasher);
+  AddRun(*state->active, at, &hasher);
+  result.hash = hasher.hash();
+  return result;
+}
+
+StatusOr<StoreImpl::Kept> StoreImpl::KeptAt(Revision at,
+                                            Revision compacted) const {
+  Kept kept;
+  std::string resume;
+  for (bool more = true; more;) {
+    std::shared_lock<RwLock> lock(mutex_);
+    if (compact_revision_ > at && at > Revision(0)) return errors::Compacted();
+    KeyIndex::Cursor cursor = index_.LowerBound(resume);
+    for (size_t n = 0; cursor.Valid() && n < limits::kRangeChunkKeys; ++n) {
+      if (const auto found = cursor->history.Get(at)) {
+        kept.any = true;
+        if (found->id.main <= compacted) kept.old.push_back(found->id);
+      }
+      cursor.Next();
+    }
+    more = cursor.Valid();
+    if (more) resume = cursor->key();
+  }
+  std::sort(kept.old.begin(), kept.old.end());
+  return kept;
+}
+
+}  // namespace strata

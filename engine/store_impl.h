@@ -1,0 +1,231 @@
+#ifndef STRATA_ENGINE_STORE_IMPL_H_
+#define STRATA_ENGINE_STORE_IMPL_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/key_index.h"
+#include "engine/rw_lock.h"
+#include "engine/store.h"
+#include "engine/tail.h"
+
+namespace strata {
+
+// The Store. Three kinds of thread meet here:
+//
+//   readers       take mutex_ shared, for a bounded number of keys at a time
+//   apply thread  takes mutex_ alone for each change of the index; a change is
+//                 seen once revision_ has its revision
+//   work          on the flusher (or in Close and WriteSnapshot): writes runs,
+//                 compacts; one at a time, under anchor_->mutex
+//
+// Locks are taken in this order: anchor_->mutex, tail_mutex_, mutex_.
+//
+// Files: store.cc (open, changes, small tables), store_range.cc (reads),
+// store_txn.cc, store_work.cc (runs to the backend), store_compact.cc,
+// store_hash.cc.
+class StoreImpl final : public Store {
+ public:
+  StoreImpl(std::unique_ptr<Backend> backend, StoreOptions options,
+            Logger* logger);
+  ~StoreImpl() override;
+
+  // Reads all from the backend. Once, before any other call.
+  Status Restore();
+
+  StatusOr<RangeResult> Range(const RangeRequest& request) const override;
+  StatusOr<HashKvResult> HashKv(Revision revision) const override;
+  Revision revision() const override {
+    return Revision(revision_.load(std::memory_order_acquire));
+  }
+  Revision compact_revision() const override;
+  LogIndex applied() const override {
+    return LogIndex(applied_.load(std::memory_order_acquire));
+  }
+  LogIndex flushed() const override {
+    return LogIndex(flushed_.load(std::memory_order_acquire));
+  }
+  uint64_t tail_bytes() const override;
+  BackendSizes Sizes() const override { return backend_->Sizes(); }
+  StatusOr<std::optional<std::string>> Get(Table table,
+                                           std::string_view key) const override;
+  StatusOr<std::vector<std::pair<std::string, std::string>>> List(
+      Table table) const override;
+
+  StatusOr<PutResult> Put(const PutRequest& request) override;
+  StatusOr<DeleteRangeResult> DeleteRange(
+      const DeleteRangeRequest& request) override;
+  StatusOr<TxnResult> Txn(const TxnRequest& request) override;
+  Status Compact(Revision revision, std::function<void()> done) override;
+  void PutRecord(Table table, std::string_view key,
+                 std::string_view value) override;
+  void EraseRecord(Table table, std::string_view key) override;
+  void EndEntry(LogIndex index, Term term) override;
+
+  void Flush(std::function<void(Status)> done) override;
+  Status WriteSnapshot(const Backend::Sink& sink) override;
+  Status Close() override;
+
+  // Aborts if what must hold does not. For tests.
+  void Check() const;
+
+ private:
+  using Callback = std::function<void()>;
+
+  // Work that was posted finds the store through it, or finds it gone.
+  struct Anchor {
+    std::mutex mutex;
+    StoreImpl* store;  // guarded by mutex
+  };
+  struct FlushWaiter {
+    uint64_t sequence;
+    std::function<void(Status)> done;
+  };
+  struct Compaction {
+    Revision at;
+    uint64_t sequence = 0;  // of the run that has its watermark
+    std::string resume;     // the index is compacted before this key
+    bool index_done = false;
+    std::vector<RemovedChange> removed;
+    size_t erased = 0;  // of `removed`
+    bool finished = false;
+    Callback done;
+  };
+  // Which keys a range takes, in which direction.
+  struct Selection;
+
+  std::shared_ptr<const ReadState> state() const;
+
+  // --- store.cc ---
+  Status RestoreIndex(const View& view);
+  Status RestoreChange(std::string_view key, std::string_view value);
+  void RestoreRevisions(Revision finished, Revision scheduled);
+  bool LeaseExists(LeaseId lease) const;
+  void OpenEntry();
+  // The revision that reads of the apply thread see, its own changes included.
+  Revision ReadRevision() const;
+  ChangeId NextChange();
+  Revision EndChanges();
+  StatusOr<PutResult> DoPut(const PutRequest& request);
+  StatusOr<DeleteRangeResult> DoDeleteRange(const DeleteRangeRequest& request);
+  void AddPut(std::string_view key, std::string_view value, LeaseId lease);
+  void AddTombstone(std::string_view key);
+  std::vector<std::string_view> LiveKeys(const KeyRange& range) const;
+
+  // --- store_range.cc ---
+  StatusOr<RangeResult> RangeAsOf(const RangeRequest& request,
+                                  std::optional<Revision> current) const;
+  StatusOr<RangeResult> RangeOne(const RangeRequest& request,
+                                 std::optional<Revision> current) const;
+  StatusOr<RangeResult> RangeMany(const RangeRequest& request,
+                                  std::optional<Revision> current) const;
+  Status Pin(const RangeRequest& request, std::optional<Revision> current,
+             Selection* selection) const;
+  Status Select(const RangeRequest& request, std::optional<Revision> current,
+                Selection* selection) const;
+  bool SelectChunk(const RangeRequest& request, Selection* selection) const;
+
+  // --- store_txn.cc ---
+  StatusOr<bool> Holds(const Compare& compare) const;
+  Status ChoosePath(const TxnRequest& txn, std::vector<bool>* path) const;
+  Status CheckTxn(const TxnRequest& txn, const std::vector<bool>& path,
+                  size_t* at) const;
+  Status CheckOp(const Op& op, const std::vector<bool>& path, size_t* at) const;
+  Status CheckPut(const PutRequest& put) const;
+  Status CheckRange(const RangeRequest& range) const;
+  StatusOr<TxnResult> DoTxn(const TxnRequest& txn,
+                            const std::vector<bool>& path, size_t* at);
+  StatusOr<OpResult> DoOp(const Op& op, const std::vector<bool>& path,
+                          size_t* at);
+
+  // --- store_work.cc ---
+  void Post(void (StoreImpl::*work)(), Duration delay = Duration::zero());
+  static void RunPosted(const std::shared_ptr<Anchor>& anchor,
+                        void (StoreImpl::*work)());
+  void MaybeFreeze();                // REQUIRES: tail_mutex_
+  void Freeze();                     // REQUIRES: tail_mutex_, no open entry
+  bool AtThreshold() const;          // REQUIRES: tail_mutex_
+  void OnTimer();                    // work
+  void FlushFrozen();                // work
+  Status WriteFrozen();              // work
+  Status TryWriteFrozen();           // work
+  Status FlushAll();                 // work; blocks for the open entry
+  void FinishFlush(const Run& run);  // work
+  Status SwapView(bool drop_frozen);
+  // True if it may be tried again later; else all is over.
+  bool Survives(const Status& status);
+  Duration NextRetry();
+
+  // --- store_compact.cc ---
+  // `sequence` is of the run that has its watermark; 0: the backend has it.
+  void StartCompaction(Revision revision, uint64_t sequence, Callback done);
+  void PostCompactStep(Duration delay = Duration::zero());
+  void CompactStep();  // work
+  bool CompactIndex(Compaction* job);
+  bool WatermarkFlushed(const Compaction& job);
+  Status EraseBatch(Compaction* job);
+  void FinishCompaction(Compaction* job);
+
+  // --- store_hash.cc ---
+  // What a compaction at `at` would leave of the changes up to `compacted`, and
+  // whether it would leave anything at all.
+  struct Kept {
+    std::vector<ChangeId> old;
+    bool any = false;
+  };
+  StatusOr<Kept> KeptAt(Revision at, Revision compacted) const;
+
+  // Constant after construction.
+  const std::unique_ptr<Backend> backend_;
+  const StoreOptions options_;
+  Logger* const logger_;
+  const std::shared_ptr<Anchor> anchor_;
+
+  mutable RwLock mutex_;
+  KeyIndex index_;                          // guarded by mutex_
+  std::shared_ptr<const ReadState> state_;  // guarded by mutex_
+  Revision compact_revision_{-1};           // guarded by mutex_; -1: never
+
+  // Written by the apply thread.
+  std::atomic<int64_t> revision_{1};
+  std::atomic<uint64_t> applied_{0};
+  std::atomic<uint64_t> flushed_{0};
+
+  // The apply thread's.
+  bool in_entry_ = false;
+  uint32_t changes_ = 0;  // made at the next revision
+  Run* run_ = nullptr;    // the active run; changes only between entries
+
+  mutable std::mutex tail_mutex_;
+  std::condition_variable entry_ended_;
+  // Guarded by tail_mutex_:
+  bool entry_open_ = false;
+  bool freeze_wanted_ = false;
+  bool timer_set_ = false;
+  bool closed_ = false;
+  std::shared_ptr<Run> active_;
+  std::shared_ptr<Run> frozen_;
+  uint64_t flushed_sequence_ = 0;
+  std::vector<FlushWaiter> waiters_;
+  Status broken_;                       // the backend's, for good
+  std::deque<Compaction> compactions_;  // the front one is being worked on
+  bool compact_posted_ = false;
+
+  // Guarded by anchor_->mutex:
+  Duration retry_delay_ = Duration::zero();
+  // Tombstones in the key table that no index entry leads to.
+  std::vector<RemovedChange> orphans_;
+  std::vector<Callback> finished_;  // to be called once the mutex is free
+};
+
+}  // namespace strata
+
+#endif  // STRATA_ENGINE_STORE_IMPL_H_

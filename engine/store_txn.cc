@@ -1,0 +1,186 @@
+#include <mutex>
+#include <shared_mutex>
+
+#include "engine/errors.h"
+#include "engine/store_impl.h"
+
+// A transaction in three steps, as etcd takes them: which branch each (nested)
+// transaction goes is decided by the state before it; then all that could fail
+// is checked; then the operations run, seeing each other's changes.
+//
+// The branches are a list of bools in the order in which the transactions are
+// met on the way; `at` walks it.
+namespace strata {
+
+namespace {
+
+template <typename T>
+bool HoldsFor(CompareResult result, const T& have, const T& want) {
+  switch (result) {
+    case CompareResult::kEqual:
+      return have == want;
+    case CompareResult::kNotEqual:
+      return have != want;
+    case CompareResult::kGreater:
+      return have > want;
+    case CompareResult::kLess:
+      return have < want;
+  }
+  return true;
+}
+
+bool HoldsForKey(const Compare& compare, const KeyValue& kv) {
+  switch (compare.target) {
+    case CompareTarget::kVersion:
+      return HoldsFor(compare.result, kv.version, compare.number);
+    case CompareTarget::kCreate:
+      return HoldsFor(compare.result, kv.create_revision.value(),
+                      compare.number);
+    case CompareTarget::kMod:
+      return HoldsFor(compare.result, kv.mod_revision.value(), compare.number);
+    case CompareTarget::kValue:
+      return HoldsFor(compare.result, kv.value, compare.value);
+    case CompareTarget::kLease:
+      return HoldsFor(compare.result, kv.lease.value(), compare.number);
+  }
+  return true;
+}
+
+const std::vector<Op>& Branch(const TxnRequest& txn, bool succeeded) {
+  return succeeded ? txn.success : txn.failure;
+}
+
+bool ReadOnly(const std::vector<Op>& ops) {
+  for (const Op& op : ops) {
+    if (const auto* txn = std::get_if<std::unique_ptr<TxnRequest>>(&op)) {
+      if (!ReadOnly((*txn)->success) || !ReadOnly((*txn)->failure)) {
+        return false;
+      }
+    } else if (!std::holds_alternative<RangeRequest>(op)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+StatusOr<TxnResult> StoreImpl::Txn(const TxnRequest& request) {
+  std::vector<bool> path;
+  RETURN_IF_ERROR(ChoosePath(request, &path));
+  size_t at = 0;
+  RETURN_IF_ERROR(CheckTxn(request, path, &at));
+  if (!ReadOnly(request.success) || !ReadOnly(request.failure)) OpenEntry();
+  at = 0;
+  StatusOr<TxnResult> result = DoTxn(request, path, &at);
+  const Revision now = EndChanges();
+  if (result.ok()) result->revision = now;
+  return result;
+}
+
+StatusOr<bool> StoreImpl::Holds(const Compare& compare) const {
+  ASSIGN_OR_RETURN(const RangeResult found,
+                   RangeAsOf({.range = compare.range}, revision()));
+  if (found.kvs.empty()) {
+    if (compare.target == CompareTarget::kValue) return false;
+    return HoldsForKey(compare, KeyValue());
+  }
+  for (const std::string_view bytes : found.kvs) {
+    ASSIGN_OR_RETURN(const KeyValue kv, DecodeKeyValue(bytes));
+    if (!HoldsForKey(compare, kv)) return false;
+  }
+  return true;
+}
+
+Status StoreImpl::ChoosePath(const TxnRequest& txn,
+                             std::vector<bool>* path) const {
+  bool succeeded = true;
+  for (const Compare& compare : txn.compare) {
+    ASSIGN_OR_RETURN(succeeded, Holds(compare));
+    if (!succeeded) break;
+  }
+  path->push_back(succeeded);
+  for (const Op& op : Branch(txn, succeeded)) {
+    if (const auto* nested = std::get_if<std::unique_ptr<TxnRequest>>(&op)) {
+      RETURN_IF_ERROR(ChoosePath(**nested, path));
+    }
+  }
+  return Status::Ok();
+}
+
+Status StoreImpl::CheckTxn(const TxnRequest& txn, const std::vector<bool>& path,
+                           size_t* at) const {
+  for (const Op& op : Branch(txn, path[(*at)++])) {
+    RETURN_IF_ERROR(CheckOp(op, path, at));
+  }
+  return Status::Ok();
+}
+
+Status StoreImpl::CheckOp(const Op& op, const std::vector<bool>& path,
+                          size_t* at) const {
+  if (const auto* range = std::get_if<RangeRequest>(&op)) {
+    return CheckRange(*range);
+  }
+  if (const auto* put = std::get_if<PutRequest>(&op)) return CheckPut(*put);
+  if (const auto* txn = std::get_if<std::unique_ptr<TxnRequest>>(&op)) {
+    return CheckTxn(**txn, path, at);
+  }
+  return Status::Ok();
+}
+
+// Unlike a range by itself, one in a transaction is refused for a negative
+// revision below the compacted one (-1 if there was none).
+Status StoreImpl::CheckRange(const RangeRequest& range) const {
+  if (range.revision == Revision(0)) return Status::Ok();
+  if (range.revision > revision()) return errors::FutureRevision();
+  if (range.revision < compact_revision()) return errors::Compacted();
+  return Status::Ok();
+}
+
+Status StoreImpl::CheckPut(const PutRequest& put) const {
+  if (put.ignore_value || put.ignore_lease) {
+    std::shared_lock<RwLock> lock(mutex_);
+    if (!index_.Get(put.key, revision()).has_value()) {
+      return errors::KeyNotFound();
+    }
+  }
+  if (put.lease != LeaseId(0) && !LeaseExists(put.lease)) {
+    return errors::LeaseNotFound();
+  }
+  return Status::Ok();
+}
+
+StatusOr<TxnResult> StoreImpl::DoTxn(const TxnRequest& txn,
+                                     const std::vector<bool>& path,
+                                     size_t* at) {
+  TxnResult result;
+  result.succeeded = path[(*at)++];
+  const std::vector<Op>& ops = Branch(txn, result.succeeded);
+  result.responses.reserve(ops.size());
+  for (const Op& op : ops) {
+    ASSIGN_OR_RETURN(OpResult response, DoOp(op, path, at));
+    result.responses.push_back(std::move(response));
+  }
+  return result;
+}
+
+StatusOr<OpResult> StoreImpl::DoOp(const Op& op, const std::vector<bool>& path,
+                                   size_t* at) {
+  if (const auto* range = std::get_if<RangeRequest>(&op)) {
+    ASSIGN_OR_RETURN(RangeResult result, RangeAsOf(*range, ReadRevision()));
+    return OpResult(std::move(result));
+  }
+  if (const auto* put = std::get_if<PutRequest>(&op)) {
+    ASSIGN_OR_RETURN(PutResult result, DoPut(*put));
+    return OpResult(std::move(result));
+  }
+  if (const auto* erase = std::get_if<DeleteRangeRequest>(&op)) {
+    ASSIGN_OR_RETURN(DeleteRangeResult result, DoDeleteRange(*erase));
+    return OpResult(std::move(result));
+  }
+  const auto& nested = std::get<std::unique_ptr<TxnRequest>>(op);
+  ASSIGN_OR_RETURN(TxnResult result, DoTxn(*nested, path, at));
+  return OpResult(std::make_unique<TxnResult>(std::move(result)));
+}
+
+}  // namespace strata

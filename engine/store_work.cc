@@ -1,0 +1,231 @@
+#include <algorithm>
+#include <utility>
+
+#include "engine/store_impl.h"
+
+// The way of a run into the backend: frozen between two log entries, written
+// and synced, then replaced by a view that has it.
+namespace strata {
+
+namespace {
+
+constexpr Duration kFirstRetry = std::chrono::milliseconds(50);
+constexpr Duration kLastRetry = std::chrono::seconds(5);
+
+}  // namespace
+
+// --- posting ---
+
+void StoreImpl::Post(void (StoreImpl::*work)(), Duration delay) {
+  auto function = [anchor = anchor_, work] { RunPosted(anchor, work); };
+  if (delay > Duration::zero()) {
+    options_.flusher->After(delay, std::move(function));
+  } else {
+    options_.flusher->Post(std::move(function));
+  }
+}
+
+void StoreImpl::RunPosted(const std::shared_ptr<Anchor>& anchor,
+                          void (StoreImpl::*work)()) {
+  std::vector<Callback> finished;
+  {
+    std::lock_guard<std::mutex> lock(anchor->mutex);
+    if (anchor->store == nullptr) return;
+    (anchor->store->*work)();
+    finished.swap(anchor->store->finished_);
+  }
+  for (const Callback& callback : finished) callback();
+}
+
+// --- freezing ---
+
+bool StoreImpl::AtThreshold() const {
+  return active_->changes() >= options_.batch_changes ||
+         active_->bytes() >= options_.batch_bytes;
+}
+
+void StoreImpl::MaybeFreeze() {
+  if (entry_open_ || frozen_ != nullptr || !active_->dirty()) return;
+  if (freeze_wanted_ || AtThreshold()) {
+    Freeze();
+    Post(&StoreImpl::FlushFrozen);
+  } else if (!timer_set_) {
+    timer_set_ = true;
+    Post(&StoreImpl::OnTimer, options_.batch_interval);
+  }
+}
+
+void StoreImpl::Freeze() {
+  CHECK(!entry_open_ && frozen_ == nullptr);
+  freeze_wanted_ = false;
+  frozen_ = active_;
+  active_ = std::make_shared<Run>(frozen_->sequence() + 1, revision() + 1);
+  run_ = active_.get();
+  auto next = std::make_shared<ReadState>();
+  next->active = active_;
+  next->frozen = frozen_;
+  std::lock_guard<RwLock> lock(mutex_);
+  next->view = state_->view;
+  state_ = std::move(next);
+}
+
+void StoreImpl::OnTimer() {
+  std::lock_guard<std::mutex> lock(tail_mutex_);
+  timer_set_ = false;
+  if (!active_->dirty()) return;
+  freeze_wanted_ = true;
+  MaybeFreeze();
+}
+
+// --- writing ---
+
+void StoreImpl::FlushFrozen() {
+  WriteFrozen().IgnoreError();  // it has seen to what comes of it
+}
+
+// If it fails for want of space, it will be tried again.
+Status StoreImpl::WriteFrozen() {
+  const Status status = TryWriteFrozen();
+  if (!status.ok() && Survives(status)) {
+    Post(&StoreImpl::FlushFrozen, NextRetry());
+  }
+  return status;
+}
+
+Status StoreImpl::TryWriteFrozen() {
+  std::shared_ptr<Run> run;
+  {
+    std::lock_guard<std::mutex> lock(tail_mutex_);
+    if (!broken_.ok()) return broken_;
+    run = frozen_;
+  }
+  if (run == nullptr) return Status::Ok();
+  RETURN_IF_ERROR(backend_->Write(run->ToBatch(options_.level)));
+  RETURN_IF_ERROR(backend_->Sync());
+  RETURN_IF_ERROR(SwapView(/*drop_frozen=*/true));
+  retry_delay_ = Duration::zero();
+  FinishFlush(*run);
+  return Status::Ok();
+}
+
+// Shows readers the backend as it is now.
+Status StoreImpl::SwapView(bool drop_frozen) {
+  ASSIGN_OR_RETURN(std::shared_ptr<const View> view, backend_->NewView());
+  std::shared_ptr<const ReadState> old;  // may free much; outside the lock
+  auto next = std::make_shared<ReadState>();
+  next->view = std::move(view);
+  std::lock_guard<RwLock> lock(mutex_);
+  next->active = state_->active;
+  if (!drop_frozen) next->frozen = state_->frozen;
+  old = std::exchange(state_, std::move(next));
+  return Status::Ok();
+}
+
+void StoreImpl::FinishFlush(const Run& run) {
+  std::lock_guard<std::mutex> lock(tail_mutex_);
+  frozen_ = nullptr;
+  flushed_sequence_ = run.sequence();
+  if (run.index() > LogIndex(0)) {
+    flushed_.store(run.index().value(), std::memory_order_release);
+  }
+  std::erase_if(waiters_, [this](FlushWaiter& waiter) {
+    if (waiter.sequence > flushed_sequence_) return false;
+    finished_.push_back(
+        [done = std::move(waiter.done)] { done(Status::Ok()); });
+    return true;
+  });
+  PostCompactStep();
+  MaybeFreeze();
+}
+
+bool StoreImpl::Survives(const Status& status) {
+  if (status.code() == Code::kResourceExhausted) {
+    logger_->Warn("the backend has no room; will try again",
+                  {{"error", status}});
+    return true;
+  }
+  std::lock_guard<std::mutex> lock(tail_mutex_);
+  if (!broken_.ok()) return false;
+  broken_ = status;
+  logger_->Error("the backend refuses writes for good", {{"error", status}});
+  for (FlushWaiter& waiter : waiters_) {
+    finished_.push_back(
+        [done = std::move(waiter.done), status] { done(status); });
+  }
+  waiters_.clear();
+  CHECK(options_.on_fatal != nullptr) << status.ToString();
+  finished_.push_back(
+      [on_fatal = options_.on_fatal, status] { on_fatal(status); });
+  return false;
+}
+
+Duration StoreImpl::NextRetry() {
+  retry_delay_ = std::clamp(retry_delay_ * 2, kFirstRetry, kLastRetry);
+  return retry_delay_;
+}
+
+// --- on demand ---
+
+void StoreImpl::Flush(std::function<void(Status)> done) {
+  std::lock_guard<std::mutex> lock(tail_mutex_);
+  if (!broken_.ok() || (!active_->dirty() && frozen_ == nullptr)) {
+    options_.flusher->Post(
+        [done = std::move(done), status = broken_] { done(status); });
+    return;
+  }
+  const bool whole = active_->dirty();
+  waiters_.push_back(
+      {whole ? active_->sequence() : frozen_->sequence(), std::move(done)});
+  if (!whole) return;
+  freeze_wanted_ = true;
+  MaybeFreeze();
+}
+
+// Writes the frozen run, and then the active one, from this thread.
+Status StoreImpl::FlushAll() {
+  RETURN_IF_ERROR(WriteFrozen());
+  {
+    std::unique_lock<std::mutex> lock(tail_mutex_);
+    entry_ended_.wait(lock, [this] { return !entry_open_; });
+    if (frozen_ == nullptr && active_->dirty()) Freeze();
+  }
+  return WriteFrozen();
+}
+
+Status StoreImpl::WriteSnapshot(const Backend::Sink& sink) {
+  std::shared_ptr<const View> view;
+  std::vector<Callback> finished;
+  Status status;
+  {
+    std::lock_guard<std::mutex> work(anchor_->mutex);
+    status = FlushAll();
+    view = state()->view;
+    finished.swap(finished_);
+  }
+  for (const Callback& callback : finished) callback();
+  RETURN_IF_ERROR(status);
+  return backend_->WriteSnapshot(*view, sink);
+}
+
+Status StoreImpl::Close() {
+  CHECK(!in_entry_) << "Close in the middle of an entry";
+  std::vector<Callback> finished;
+  Status status;
+  {
+    std::lock_guard<std::mutex> work(anchor_->mutex);
+    status = FlushAll();
+    anchor_->store = nullptr;
+    std::lock_guard<std::mutex> lock(tail_mutex_);
+    closed_ = true;
+    for (FlushWaiter& waiter : waiters_) {
+      finished_.push_back(
+          [done = std::move(waiter.done), status] { done(status); });
+    }
+    waiters_.clear();
+    finished.swap(finished_);
+  }
+  for (const Callback& callback : finished) callback();
+  return status;
+}
+
+}  // namespace strata
