@@ -1,5 +1,6 @@
 #include "snapshot/go_json.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -36,25 +37,24 @@ std::string DumpLikeGo(const OrderedJson& json) {
   return out;
 }
 
-const OrderedJson& JsonField(const OrderedJson& json, const char* name) {
-  static const OrderedJson* const kNull = new OrderedJson();
-  if (!json.is_object()) return *kNull;
+const OrderedJson* FindField(const OrderedJson& json, const char* name) {
+  if (!json.is_object()) return nullptr;
   const auto found = json.find(name);
-  return found == json.end() ? *kNull : *found;
+  return found == json.end() || found->is_null() ? nullptr : &*found;
 }
 
-bool ReadString(const OrderedJson& json, std::string* out) {
-  if (json.is_null()) return true;
-  if (!json.is_string()) return false;
-  *out = json.get_ref<const std::string&>();
+bool ReadString(const OrderedJson* field, std::string* out) {
+  if (field == nullptr) return true;
+  if (!field->is_string()) return false;
+  *out = field->get_ref<const std::string&>();
   return true;
 }
 
-bool ReadStrings(const OrderedJson& json, std::vector<std::string>* out) {
-  if (json.is_null()) return true;
-  if (!json.is_array()) return false;
+bool ReadStrings(const OrderedJson* field, std::vector<std::string>* out) {
+  if (field == nullptr) return true;
+  if (!field->is_array()) return false;
   out->clear();
-  for (const OrderedJson& element : json) {
+  for (const OrderedJson& element : *field) {
     if (!element.is_string()) return false;
     out->push_back(element.get_ref<const std::string&>());
   }

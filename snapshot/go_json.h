@@ -14,12 +14,12 @@ using OrderedJson = nlohmann::ordered_json;
 // As Go's encoding/json prints it: compact, with < > & escaped.
 std::string DumpLikeGo(const OrderedJson& json);
 
-// `json[name]`, or null if `json` is no object or has no such field.
-const OrderedJson& JsonField(const OrderedJson& json, const char* name);
+// The field `name`; null if there is none, it is null or `json` is no object.
+const OrderedJson* FindField(const OrderedJson& json, const char* name);
 
-// False if it is neither null nor of that form.
-bool ReadStrings(const OrderedJson& json, std::vector<std::string>* out);
-bool ReadString(const OrderedJson& json, std::string* out);
+// Nothing is read from a field that is not there. False if it has another form.
+bool ReadString(const OrderedJson* field, std::string* out);
+bool ReadStrings(const OrderedJson* field, std::vector<std::string>* out);
 
 }  // namespace strata
 

@@ -15,17 +15,17 @@ void AddAttributes(const MemberRecord& member, OrderedJson* json) {
 }
 
 Status ReadMemberFields(const OrderedJson& json, MemberRecord* member) {
-  const OrderedJson& id = JsonField(json, "id");
-  const OrderedJson& learner = JsonField(json, "isLearner");
+  const OrderedJson* id = FindField(json, "id");
+  const OrderedJson* learner = FindField(json, "isLearner");
   const bool good =
-      json.is_object() && (id.is_null() || id.is_number_unsigned()) &&
-      (learner.is_null() || learner.is_boolean()) &&
-      ReadStrings(JsonField(json, "peerURLs"), &member->peer_urls) &&
-      ReadStrings(JsonField(json, "clientURLs"), &member->client_urls) &&
-      ReadString(JsonField(json, "name"), &member->name);
+      json.is_object() && (id == nullptr || id->is_number_unsigned()) &&
+      (learner == nullptr || learner->is_boolean()) &&
+      ReadStrings(FindField(json, "peerURLs"), &member->peer_urls) &&
+      ReadStrings(FindField(json, "clientURLs"), &member->client_urls) &&
+      ReadString(FindField(json, "name"), &member->name);
   if (!good) return DataLossError("the JSON is no member's");
-  if (!id.is_null()) member->id = MemberId(id.get<uint64_t>());
-  if (!learner.is_null()) member->is_learner = learner.get<bool>();
+  if (id != nullptr) member->id = MemberId(id->get<uint64_t>());
+  if (learner != nullptr) member->is_learner = learner->get<bool>();
   return Status::Ok();
 }
 

@@ -154,13 +154,13 @@ Status UnknownKey(std::string_view path) {
 class TreeReader {
  public:
   Status Walk(const OrderedJson& node, const std::string& path) {
-    const OrderedJson& children = JsonField(node, "Children");
-    if (!node.is_object() || !(children.is_null() || children.is_object())) {
+    const OrderedJson* children = FindField(node, "Children");
+    if (!node.is_object() || !(children == nullptr || children->is_object())) {
       return DataLossError("the v2 store's node " + Printable(path) +
                            " is damaged");
     }
-    if (children.is_null()) return Take(node, path);
-    for (const auto& [name, child] : children.items()) {
+    if (children == nullptr) return Take(node, path);
+    for (const auto& [name, child] : children->items()) {
       RETURN_IF_ERROR(Walk(child, path + "/" + name));
     }
     return Status::Ok();
@@ -173,7 +173,7 @@ class TreeReader {
     constexpr std::string_view kMembers = "/0/members/";
     constexpr std::string_view kRemoved = "/0/removed_members/";
     std::string value;
-    if (!ReadString(JsonField(node, "Value"), &value)) {
+    if (!ReadString(FindField(node, "Value"), &value)) {
       return DataLossError("the v2 store's node " + Printable(path) +
                            " has no value");
     }
@@ -219,10 +219,10 @@ class TreeReader {
 
 StatusOr<Membership> DecodeV2Store(std::string_view json) {
   const OrderedJson store = OrderedJson::parse(json, nullptr, false);
-  const OrderedJson& root = JsonField(store, "Root");
-  if (root.is_null()) return DataLossError("the bytes are no v2 store");
+  const OrderedJson* root = FindField(store, "Root");
+  if (root == nullptr) return DataLossError("the bytes are no v2 store");
   TreeReader reader;
-  RETURN_IF_ERROR(reader.Walk(root, ""));
+  RETURN_IF_ERROR(reader.Walk(*root, ""));
   return reader.Result();
 }
 

@@ -178,8 +178,10 @@ StatusOr<LogImage> ReadLog(std::vector<Segment> segments,
                            uint64_t max_batch_bytes) {
   Replay replay(start, segments.front().name.first_index);
   WalReader reader(std::move(segments));
+  LogImage image;
   uint64_t records_in_segment = 0;
   while (reader.Next()) {
+    image.last = reader.offset();
     records_in_segment = reader.offset() == 0 ? 1 : records_in_segment + 1;
     if (Status status = replay.Add(reader.record()); !status.ok()) {
       return status.WithContext(Place(reader));
@@ -191,7 +193,6 @@ StatusOr<LogImage> ReadLog(std::vector<Segment> segments,
   if (Status status = replay.CheckEnd(durable_index); !status.ok()) {
     return status.WithContext(Place(reader));
   }
-  LogImage image;
   image.content = std::move(replay.content());
   image.last_index = std::max(replay.last_index(), start.index);
   image.end = reader.offset();

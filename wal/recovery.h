@@ -49,6 +49,7 @@ struct LogImage {
   WalContent content;
   LogIndex last_index;
   uint64_t end = 0;       // of the last record, in the last segment
+  uint64_t last = 0;      // its begin
   uint32_t crc = 0;       // the sum there
   uint64_t torn_end = 0;  // what is not zero from `end` to here is torn
 };

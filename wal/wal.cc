@@ -38,25 +38,28 @@ Status CheckFree(Env* env, const std::string& directory) {
                 directory + ": cannot make a log where there is " + files[0]);
 }
 
-Status SyncAll(Env* env, File* file, const std::string& directory) {
-  RETURN_IF_ERROR(file->Sync());
+// Makes what was read durable: it may be in memory only, left by a process that
+// was killed before its sync or, worse, after one that failed, when a new sync
+// alone would do nothing. So the last batch is written again as it is.
+Status SettleRecords(Env* env, const std::string& directory, File* tail,
+                     const LogImage& image, uint64_t max_batch_bytes) {
+  const uint64_t begin =
+      std::min(image.last, image.end - std::min(image.end, max_batch_bytes));
+  std::string batch(image.end - begin, '\0');
+  RETURN_IF_ERROR(tail->ReadAt(begin, batch.size(), batch.data()));
+  RETURN_IF_ERROR(tail->WriteAt(begin, batch));
+  RETURN_IF_ERROR(tail->Sync());
   RETURN_IF_ERROR(env->SyncDir(directory));
   return env->SyncDir(DirName(directory));
 }
 
-// Makes the log before `end` durable, for what was read may be in memory only,
-// and everything behind it zero.
-Status SettleTail(Env* env, const std::string& directory,
-                  const WalOptions& options, const LogImage& image) {
-  File* tail = image.segments.back().file.get();
+// Everything behind the last record becomes zero.
+Status CutTail(File* tail, const LogImage& image, const WalOptions& options) {
   const bool keep =
       options.planted_bugs != nullptr && options.planted_bugs->keep_torn_tail;
-  if (image.torn_end != 0 && !keep) {
-    const std::string zeros(image.torn_end - image.end, '\0');
-    RETURN_IF_ERROR(tail->WriteAt(image.end, zeros));
-  }
-  if (!options.fsync) return Status::Ok();
-  return SyncAll(env, tail, directory);
+  if (image.torn_end == 0 || keep) return Status::Ok();
+  const std::string zeros(image.torn_end - image.end, '\0');
+  return tail->WriteAt(image.end, zeros);
 }
 
 // Those before the ones that are read, so that they can be released too.
@@ -129,7 +132,12 @@ StatusOr<std::unique_ptr<Wal>> Wal::Open(Env* env, const std::string& directory,
   ASSIGN_OR_RETURN(LogImage image,
                    wal::ReadLog(std::move(segments), start, durable_index,
                                 options.max_batch_bytes));
-  RETURN_IF_ERROR(SettleTail(env, directory, options, image));
+  File* const tail = image.segments.back().file.get();
+  RETURN_IF_ERROR(CutTail(tail, image, options));
+  if (options.fsync) {
+    RETURN_IF_ERROR(
+        SettleRecords(env, directory, tail, image, options.max_batch_bytes));
+  }
   RETURN_IF_ERROR(SegmentPreparer::RemoveLeftovers(env, directory));
   const LogPoint point{.crc = image.crc,
                        .last_index = image.last_index,

@@ -28,7 +28,7 @@ LIBRARIES = {
     "absl/": ["rpc"],
     "spdlog/": ["cmd"],
     "CLI/": ["cmd"],
-    "nlohmann/": ["server", "rpc", "cmd"],
+    "nlohmann/": ["snapshot", "server", "rpc", "cmd"],
     "gtest/": [],
     "gmock/": [],
     "benchmark/": [],
