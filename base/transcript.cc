@@ -1,6 +1,5 @@
 #include "base/transcript.h"
 
-#include <cstdlib>
 #include <sstream>
 
 #include "base/bytes.h"
@@ -97,6 +96,12 @@ class Scribe {
   std::string out_;
 };
 
+// Set once, by the main of a test.
+std::string* RewriteRoot() {
+  static std::string root;
+  return &root;
+}
+
 // The lines around the first difference.
 std::string Difference(const std::string& path, const std::string& want,
                        const std::string& have) {
@@ -155,15 +160,17 @@ std::string AnswerTranscript(const std::string& text,
   return Scribe(text, handler).Run();
 }
 
+void RewriteTranscripts(const std::string& root) { *RewriteRoot() = root; }
+
 std::string RunTranscript(const std::string& path,
                           const TranscriptHandler& handler) {
-  const char* rewrite = std::getenv("STRATA_REWRITE_TRANSCRIPTS");
-  const std::string place = rewrite == nullptr ? path : JoinPath(rewrite, path);
+  const bool rewrite = !RewriteRoot()->empty();
+  const std::string place = rewrite ? JoinPath(*RewriteRoot(), path) : path;
   StatusOr<std::string> text = ReadFile(Env::Posix(), place, kMaxBytes);
   CHECK_OK(text.status());
   const std::string answered = AnswerTranscript(*text, handler);
   if (answered == *text) return "";
-  if (rewrite == nullptr) return Difference(path, *text, answered);
+  if (!rewrite) return Difference(path, *text, answered);
   CHECK_OK(WriteFileAtomically(Env::Posix(), place, answered));
   return "";
 }

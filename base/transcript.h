@@ -50,9 +50,12 @@ TranscriptCommand ParseTranscriptCommand(const std::string& line);
 std::string AnswerTranscript(const std::string& text,
                              const TranscriptHandler& handler);
 
+// From now on RunTranscript writes the files, which lie below `root`, instead
+// of comparing them. For tests/harness/transcript_main.cc.
+void RewriteTranscripts(const std::string& root);
+
 // Runs the file at `path` (from the repository's root) and returns "" if all
-// answers are as written, else the first block that differs, both ways. With
-// --rewrite, writes the file instead.
+// answers are as written, else the first block that differs, both ways.
 std::string RunTranscript(const std::string& path,
                           const TranscriptHandler& handler);
 

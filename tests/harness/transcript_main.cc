@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/transcript.h"
+
 // The main of tests with transcripts: --rewrite brings the files in the source
 // tree up to date (`bazel run //x:y_test -- --rewrite`).
 int main(int argc, char** argv) {
@@ -10,7 +12,7 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--rewrite") != 0) continue;
     const char* root = std::getenv("BUILD_WORKSPACE_DIRECTORY");
-    setenv("STRATA_REWRITE_TRANSCRIPTS", root == nullptr ? "." : root, 1);
+    strata::RewriteTranscripts(root == nullptr ? "." : root);
   }
   return RUN_ALL_TESTS();
 }
