@@ -1,9 +1,12 @@
 """Each check of the tree finds the fault it is there for, and only that."""
+import os
 import pathlib
 import tempfile
 import unittest
 
 import ban_check
+import console
+import docs_check
 import format_check
 import layering_check
 import length_check
@@ -251,6 +254,64 @@ class Layering(Planted):
 
     def test_an_empty_query_proves_nothing(self):
         self.assert_found(layering_check.link_problems("raft", []), "nothing")
+
+
+class Documents(Planted):
+
+    def setUp(self):
+        super().setUp()
+        self.plant("Makefile", "all test: # all\n\ttrue\n")
+        self.plant("tools/setup", "true\n")
+        self.plant("docs/examples/a.cc", "int Answer();\nint x = 1;\n")
+
+    def found(self, text):
+        self.plant("README.md", text)
+        return docs_check.problems(self.top)
+
+    def test_true_document_passes(self):
+        self.assertEqual(self.found("""# A title, here
+[here](#a-title-here) [tools](tools/setup) [far](https://example.com/x)
+`tools/setup` and `foreign/path`
+```sh
+make test
+DATA=x tools/setup
+git clone https://example.com/x
+```
+```cpp
+int x = 1;
+```
+"""), [])
+
+    def test_dead_links(self):
+        self.assert_found(self.found("[a](b.md)\n"), "b.md")
+        self.assert_found(self.found("# A\n[a](#b)\n"), "#b")
+
+    def test_file_that_is_not_there(self):
+        self.assert_found(self.found("`tools/gone`\n"), "tools/gone")
+
+    def test_commands(self):
+        for command in ("make tset", "tools/gone", "curl x"):
+            self.assert_found(self.found(f"```sh\n{command}\n```\n"), command)
+
+    def test_code_that_is_in_no_example(self):
+        self.assert_found(self.found("```cpp\nint y;\n```\n"), "docs/examples")
+
+    def test_block_that_nothing_checks(self):
+        self.assert_found(self.found("```python\nx\n```\n"), "python")
+
+    def console(self, block):
+        return list(console.problems(
+            "README.md", f"```console\n{block}\n```\n", self.top, os.environ))
+
+    def test_console_that_tells_the_truth(self):
+        self.assertEqual(self.console("$ echo a; echo b\na\nb\n$ true"), [])
+        self.assertEqual(self.console("$ seq 5\n1\n...\n5"), [])
+
+    def test_console_that_does_not(self):
+        self.assert_found(self.console("$ echo a\nb"), "$ echo a")
+        self.assert_found(self.console("$ echo a"), "$ echo a")
+        self.assert_found(self.console("$ seq 5\n1\n...\n4"), "$ seq 5")
+        self.assert_found(self.console("no prompt"), "without a command")
 
 
 if __name__ == "__main__":
