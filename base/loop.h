@@ -44,7 +44,7 @@ class Loop {
 
 // One thread, joined by the destructor after all that was posted has run;
 // timers not yet due are dropped.
-std::unique_ptr<Loop> NewThreadedLoop(std::string name);
+std::unique_ptr<Loop> NewThreadedLoop(const std::string& name);
 
 }  // namespace strata
 

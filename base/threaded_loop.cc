@@ -144,7 +144,7 @@ void ThreadedLoop::Run() {
 
 }  // namespace
 
-std::unique_ptr<Loop> NewThreadedLoop(std::string name) {
+std::unique_ptr<Loop> NewThreadedLoop(const std::string& name) {
   return std::make_unique<ThreadedLoop>(name);
 }
 

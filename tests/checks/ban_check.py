@@ -50,7 +50,8 @@ BANS = [
     Ban(r"\bstd::(random_device|mt19937\w*|default_random_engine)\b|" +
         call("rand|srand|drand48|getrandom"), MAINS,
         "Random with a seed passed in (base/random.h)"),
-    Ban(call("getenv|secure_getenv|setenv"), ("cmd/", "tests/", "bench/"),
+    Ban(call("getenv|secure_getenv|setenv"),
+        ("cmd/", "tests/", "bench/", "base/transcript"),
         "an option that the main fills in"),
     Ban(r"\bstd::(cout|cerr|clog)\b|" + call("printf|fprintf|puts|perror"), MAINS,
         "a Logger (base/logger.h)"),

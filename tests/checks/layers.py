@@ -34,7 +34,8 @@ LIBRARIES = {
     "benchmark/": [],
 }
 # Test code that lies beside what it tests.
-TEST_CODE = ("_test.cc", "_suite.cc", "_suite.h")
+TEST_CODE = ("_test.cc", "_suite.cc", "_suite.h", "_testing.cc", "_testing.h",
+             "transcript_main.cc")
 
 # raft decides and does nothing else: of base it knows the values, and of the
 # system nothing that can do I/O, read a clock, start a thread or make chance.
