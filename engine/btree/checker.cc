@@ -125,9 +125,9 @@ bool Checker::CheckItems(PageId id, const Page& page, const Bounds& bounds,
   return true;
 }
 
-void Checker::CompareFreelist(const std::vector<Run>& free) {
+void Checker::CompareFreelist(const std::vector<PageRun>& free) {
   std::vector<bool> listed(meta_.high_water, false);
-  for (const Run& run : free) {
+  for (const PageRun& run : free) {
     for (uint64_t i = 0; i < run.count && !stopped_; ++i) {
       const PageId id = run.first + i;
       if (id.value() >= meta_.high_water) {
@@ -145,8 +145,8 @@ void Checker::CompareFreelist(const std::vector<Run>& free) {
   }
 }
 
-std::vector<Run> Checker::Unreached() const {
-  std::vector<Run> runs;
+std::vector<PageRun> Checker::Unreached() const {
+  std::vector<PageRun> runs;
   for (uint64_t id = 0; id < reached_.size(); ++id) {
     if (reached_[id]) continue;
     if (!runs.empty() && runs.back().first + runs.back().count == PageId(id)) {

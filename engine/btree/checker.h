@@ -28,10 +28,10 @@ class Checker {
 
   // Each page below the high water mark must be in the tree or in `free`, not
   // in both. After Walk().
-  void CompareFreelist(const std::vector<Run>& free);
+  void CompareFreelist(const std::vector<PageRun>& free);
 
   // What Walk() did not reach.
-  std::vector<Run> Unreached() const;
+  std::vector<PageRun> Unreached() const;
 
  private:
   // A subtree's keys are in [low, high); no high: no end.

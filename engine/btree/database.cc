@@ -44,8 +44,8 @@ class Database : public Backend {
   BackendSizes Sizes() const override;
 
  private:
-  StatusOr<std::vector<Run>> LoadFreelist(const PageSource& source,
-                                          const Meta& meta);
+  StatusOr<std::vector<PageRun>> LoadFreelist(const PageSource& source,
+                                              const Meta& meta);
   Status ReleasePages();
   Status Commit(const Batch& batch, bool* decided);
   Status Publish(const Meta& meta);
@@ -65,14 +65,14 @@ class Database : public Backend {
 
 Status Database::Load() {
   ASSIGN_OR_RETURN(Meta meta, file_->Load());
-  ASSIGN_OR_RETURN(std::vector<Run> free,
+  ASSIGN_OR_RETURN(std::vector<PageRun> free,
                    LoadFreelist(file_->Source(meta), meta));
   CHECK(freelist_.Load(std::move(free)));
   return Publish(meta);
 }
 
-StatusOr<std::vector<Run>> Database::LoadFreelist(const PageSource& source,
-                                                  const Meta& meta) {
+StatusOr<std::vector<PageRun>> Database::LoadFreelist(const PageSource& source,
+                                                      const Meta& meta) {
   if (meta.freelist != kNoFreelist) {
     return Freelist::Decode(source, PageId(meta.freelist));
   }
@@ -175,7 +175,7 @@ Status Database::Check(const std::function<void(const std::string&)>& report) {
     return true;
   });
   checker.Walk();
-  std::vector<Run> free;
+  std::vector<PageRun> free;
   if (!freelist_.All(&free)) report(file_->path() + ": a page is free twice");
   checker.CompareFreelist(free);
   if (current.meta().freelist != kNoFreelist) {

@@ -8,7 +8,7 @@
 namespace strata::btree {
 namespace {
 
-bool ByFirst(const Run& a, const Run& b) { return a.first < b.first; }
+bool ByFirst(const PageRun& a, const PageRun& b) { return a.first < b.first; }
 
 // Sorted ids, the lowest run that fits is taken: small, and the file's end
 // empties first; taking one costs a walk.
@@ -26,10 +26,10 @@ class ArrayRuns : public FreeRuns {
     return std::nullopt;
   }
 
-  bool Give(std::vector<Run> runs) override {
+  bool Give(std::vector<PageRun> runs) override {
     std::vector<PageId> added;
     std::sort(runs.begin(), runs.end(), ByFirst);
-    for (const Run& run : runs) {
+    for (const PageRun& run : runs) {
       for (uint64_t i = 0; i < run.count; ++i) added.push_back(run.first + i);
     }
     std::vector<PageId> merged;
@@ -43,8 +43,8 @@ class ArrayRuns : public FreeRuns {
 
   uint64_t count() const override { return ids_.size(); }
 
-  std::vector<Run> runs() const override {
-    std::vector<Run> runs;
+  std::vector<PageRun> runs() const override {
+    std::vector<PageRun> runs;
     for (PageId id : ids_) {
       if (!runs.empty() && runs.back().first + runs.back().count == id) {
         ++runs.back().count;
@@ -73,8 +73,8 @@ class MapRuns : public FreeRuns {
     return first;
   }
 
-  bool Give(std::vector<Run> runs) override {
-    for (Run run : runs) {
+  bool Give(std::vector<PageRun> runs) override {
+    for (PageRun run : runs) {
       if (!GiveOne(run)) return false;
     }
     return true;
@@ -82,8 +82,8 @@ class MapRuns : public FreeRuns {
 
   uint64_t count() const override { return count_; }
 
-  std::vector<Run> runs() const override {
-    std::vector<Run> runs;
+  std::vector<PageRun> runs() const override {
+    std::vector<PageRun> runs;
     for (auto [first, length] : by_first_) runs.push_back({first, length});
     return runs;
   }
@@ -91,7 +91,7 @@ class MapRuns : public FreeRuns {
  private:
   using Place = std::map<PageId, uint64_t>;
 
-  bool GiveOne(Run run) {
+  bool GiveOne(PageRun run) {
     const uint64_t added = run.count;
     auto after = by_first_.lower_bound(run.first);
     if (after != by_first_.end()) {
@@ -136,10 +136,10 @@ std::unique_ptr<FreeRuns> FreeRuns::New(FreelistType type) {
   return std::make_unique<MapRuns>();
 }
 
-bool Normalize(std::vector<Run>* runs) {
+bool Normalize(std::vector<PageRun>* runs) {
   std::sort(runs->begin(), runs->end(), ByFirst);
-  std::vector<Run> joined;
-  for (const Run& run : *runs) {
+  std::vector<PageRun> joined;
+  for (const PageRun& run : *runs) {
     if (joined.empty() ||
         joined.back().first + joined.back().count < run.first) {
       joined.push_back(run);

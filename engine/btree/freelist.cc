@@ -22,7 +22,7 @@ std::optional<PageId> Freelist::Allocate(uint64_t count) {
   return first;
 }
 
-void Freelist::Free(TxId tx, Run run) {
+void Freelist::Free(TxId tx, PageRun run) {
   CHECK(run.first >= PageId(2)) << "page " << run.first << " is a meta";
   if (reuse_at_once_) {
     CHECK(free_->Give({run}));
@@ -34,7 +34,8 @@ void Freelist::Free(TxId tx, Run run) {
 
 bool Freelist::Release(TxId last) {
   while (!pending_.empty() && pending_.begin()->first <= last) {
-    for (const Run& run : pending_.begin()->second) pending_count_ -= run.count;
+    for (const PageRun& run : pending_.begin()->second)
+      pending_count_ -= run.count;
     if (!free_->Give(std::move(pending_.begin()->second))) return false;
     pending_.erase(pending_.begin());
   }
@@ -44,13 +45,13 @@ bool Freelist::Release(TxId last) {
 void Freelist::Rollback(TxId tx) {
   auto freed = pending_.find(tx);
   if (freed != pending_.end()) {
-    for (const Run& run : freed->second) pending_count_ -= run.count;
+    for (const PageRun& run : freed->second) pending_count_ -= run.count;
     pending_.erase(freed);
   }
   CHECK(free_->Give(std::exchange(taken_, {})));
 }
 
-bool Freelist::All(std::vector<Run>* runs) const {
+bool Freelist::All(std::vector<PageRun>* runs) const {
   *runs = free_->runs();
   for (const auto& [tx, freed] : pending_) {
     runs->insert(runs->end(), freed.begin(), freed.end());
@@ -63,10 +64,10 @@ uint64_t Freelist::PagesFor(uint64_t ids, uint32_t page_size) {
   return (bytes + page_size - 1) / page_size;
 }
 
-std::string Freelist::Encode(const std::vector<Run>& runs, PageId id,
+std::string Freelist::Encode(const std::vector<PageRun>& runs, PageId id,
                              uint64_t pages, uint32_t page_size) {
   uint64_t ids = 0;
-  for (const Run& run : runs) ids += run.count;
+  for (const PageRun& run : runs) ids += run.count;
   PageHeader header = {id.value(), kFreelistPage,
                        static_cast<uint16_t>(std::min(ids, kCountInFirst)),
                        static_cast<uint32_t>(pages - 1)};
@@ -78,15 +79,15 @@ std::string Freelist::Encode(const std::vector<Run>& runs, PageId id,
     out += sizeof number;
   };
   if (ids >= kCountInFirst) append(ids);
-  for (const Run& run : runs) {
+  for (const PageRun& run : runs) {
     for (uint64_t i = 0; i < run.count; ++i) append(run.first.value() + i);
   }
   CHECK_LE(static_cast<size_t>(out - page.data()), page.size());
   return page;
 }
 
-StatusOr<std::vector<Run>> Freelist::Decode(const PageSource& source,
-                                            PageId id) {
+StatusOr<std::vector<PageRun>> Freelist::Decode(const PageSource& source,
+                                                PageId id) {
   if (const char* reason = source.CheckExtent(id)) {
     return source.Damaged(id, reason);
   }
@@ -108,22 +109,23 @@ StatusOr<std::vector<Run>> Freelist::Decode(const PageSource& source,
   } else if (count > room) {
     return source.Damaged(id, "more free ids than fit");
   }
-  const Run own = {id, uint64_t{header.overflow} + 1};
-  std::vector<Run> runs = {own};  // so that an own page among the ids is found
+  const PageRun own = {id, uint64_t{header.overflow} + 1};
+  std::vector<PageRun> runs = {
+      own};  // so that an own page among the ids is found
   for (uint64_t i = 0; i < count; ++i, in += sizeof(uint64_t)) {
     PageId free(LoadLittle64(in));
     if (free < PageId(2) || free >= source.high_water()) {
       return source.Damaged(
           id, "page " + std::to_string(free.value()) + " cannot be free");
     }
-    Run& last = runs.back();
+    PageRun& last = runs.back();
     if (runs.size() > 1 && last.first + last.count == free) {
       ++last.count;
     } else {
       runs.push_back({free, 1});
     }
   }
-  std::vector<Run> all = runs;
+  std::vector<PageRun> all = runs;
   if (!Normalize(&all)) return source.Damaged(id, "a page is free twice");
   runs.erase(runs.begin());
   return runs;

@@ -14,11 +14,11 @@
 namespace strata::btree {
 
 // Neighbouring pages [first, first + count).
-struct Run {
+struct PageRun {
   PageId first;
   uint64_t count = 0;
 
-  friend bool operator==(const Run&, const Run&) = default;
+  friend bool operator==(const PageRun&, const PageRun&) = default;
 };
 
 // Which pages can be written, in one of two forms that behave alike but for
@@ -32,10 +32,10 @@ class FreeRuns {
   virtual std::optional<PageId> Take(uint64_t count) = 0;
   // Puts pages back in. False if one of them is in already, which leaves the
   // rest undefined. `runs` may be in any order.
-  virtual bool Give(std::vector<Run> runs) = 0;
+  virtual bool Give(std::vector<PageRun> runs) = 0;
   virtual uint64_t count() const = 0;
   // Sorted; neighbours joined.
-  virtual std::vector<Run> runs() const = 0;
+  virtual std::vector<PageRun> runs() const = 0;
 };
 
 // The pages below the high water mark that no tree uses: those free to be
@@ -46,12 +46,12 @@ class Freelist {
   explicit Freelist(FreelistType type) : free_(FreeRuns::New(type)) {}
 
   // What an open found. False if an id is there twice.
-  bool Load(std::vector<Run> runs) { return free_->Give(std::move(runs)); }
+  bool Load(std::vector<PageRun> runs) { return free_->Give(std::move(runs)); }
 
   // For the current transaction, undone by Rollback().
   std::optional<PageId> Allocate(uint64_t count);
   // The pages were used until transaction `tx`.
-  void Free(TxId tx, Run run);
+  void Free(TxId tx, PageRun run);
   // What was freed by `last` or an earlier transaction can be written again.
   // False if a page was freed twice: a damaged tree shows it in two places.
   [[nodiscard]] bool Release(TxId last);
@@ -67,26 +67,27 @@ class Freelist {
   uint64_t pending_count() const { return pending_count_; }
   // All ids, free and pending, sorted: after a crash all are free. False if one
   // is there twice.
-  [[nodiscard]] bool All(std::vector<Run>* runs) const;
+  [[nodiscard]] bool All(std::vector<PageRun>* runs) const;
 
   // The page that stores a list as All() gives it, over as many pages as
   // PagesFor() says for at least that many ids.
   static uint64_t PagesFor(uint64_t ids, uint32_t page_size);
-  static std::string Encode(const std::vector<Run>& runs, PageId id,
+  static std::string Encode(const std::vector<PageRun>& runs, PageId id,
                             uint64_t pages, uint32_t page_size);
   // The ids on the list's page, as runs; DataLoss if they cannot be free.
-  static StatusOr<std::vector<Run>> Decode(const PageSource& source, PageId id);
+  static StatusOr<std::vector<PageRun>> Decode(const PageSource& source,
+                                               PageId id);
 
  private:
   std::unique_ptr<FreeRuns> free_;
-  std::map<TxId, std::vector<Run>> pending_;
+  std::map<TxId, std::vector<PageRun>> pending_;
   uint64_t pending_count_ = 0;
-  std::vector<Run> taken_;  // by the current transaction
+  std::vector<PageRun> taken_;  // by the current transaction
   bool reuse_at_once_ = false;
 };
 
 // Sorts and joins neighbours. False if two runs overlap.
-bool Normalize(std::vector<Run>* runs);
+bool Normalize(std::vector<PageRun>* runs);
 
 }  // namespace strata::btree
 

@@ -139,7 +139,7 @@ Status Transaction::WriteFreelist() {
   const uint64_t pages = Freelist::PagesFor(
       freelist_->free_count() + freelist_->pending_count(), meta_.page_size);
   const PageId id = AllocatePages(pages);
-  std::vector<Run> runs;
+  std::vector<PageRun> runs;
   if (!freelist_->All(&runs)) {
     return DataLossError(source_.path() + ": a page was freed twice");
   }
