@@ -29,24 +29,26 @@ class BtreeHome : public BackendHome {
   std::string directory_;
 };
 
-BackendKind Kind(std::string name, BtreeOptions options) {
+BackendKind Kind(std::string name, BtreeOptions options, int steps = 100) {
   options.fsync = false;  // a power loss is another test's
-  return {.name = std::move(name), .make_home = [options] {
-            return std::make_unique<BtreeHome>(options);
-          }};
+  return {
+      .name = std::move(name),
+      .make_home = [options] { return std::make_unique<BtreeHome>(options); },
+      .random_steps = steps};
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Btree, BackendSuite,
-    testing::Values(
-        Kind("map", {}), Kind("array", {.freelist_type = FreelistType::kArray}),
-        Kind("map_synced", {.freelist_sync = true}),
-        Kind("array_synced",
-             {.freelist_type = FreelistType::kArray, .freelist_sync = true}),
-        Kind("small_pages", {.page_size = 1024}),
-        Kind("large_pages", {.page_size = 16384, .freelist_sync = true}),
-        Kind("remapped", {.initial_mmap_bytes = 0}),
-        Kind("half_full", {.fill_fraction = 0.5})),
+    testing::Values(Kind("map", {}, 400),
+                    Kind("array", {.freelist_type = FreelistType::kArray}),
+                    Kind("map_synced", {.freelist_sync = true}),
+                    Kind("array_synced", {.freelist_type = FreelistType::kArray,
+                                          .freelist_sync = true}),
+                    Kind("small_pages", {.page_size = 1024}),
+                    Kind("large_pages",
+                         {.page_size = 16384, .freelist_sync = true}),
+                    Kind("remapped", {.initial_mmap_bytes = 0}),
+                    Kind("half_full", {.fill_fraction = 0.5})),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace

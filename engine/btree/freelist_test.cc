@@ -140,7 +140,7 @@ class Stored {
     const uint64_t pages = Freelist::PagesFor(ids, kPageSize);
     bytes_.resize(kAt * kPageSize);
     bytes_ += Freelist::Encode(runs, PageId(kAt), pages, kPageSize);
-    bytes_.resize(std::max<size_t>(bytes_.size(), high_water * kPageSize));
+    // Only the list itself is read.
     source_ = PageSource(bytes_.data(), kPageSize, PageId(high_water), &path_);
   }
   char* list() { return bytes_.data() + kAt * kPageSize; }

@@ -155,11 +155,11 @@ bool TreeMerge::TooSmall(const Node& node) const {
 Status TreeMerge::Join(Children* children) {
   for (size_t i = 0; i < children->size();) {
     Child& child = (*children)[i];
-    if (!child.node || !TooSmall(*child.node)) {
-      ++i;
-    } else if (child.node->count() == 0) {
+    const bool empty = child.node && child.node->count() == 0;
+    const bool alone = children->size() == 1;
+    if (empty) {
       children->erase(children->begin() + i);
-    } else if (children->size() == 1) {
+    } else if (!child.node || !TooSmall(*child.node) || alone) {
       ++i;
     } else {
       size_t left = i == 0 ? 0 : i - 1;
