@@ -65,6 +65,50 @@ void AppendOps(
   }
 }
 
+void ToProto(const Compare& compare, etcdserverpb::Compare* message) {
+  message->set_key(std::string(compare.range.key));
+  message->set_range_end(std::string(compare.range.end));
+  message->set_result(
+      static_cast<etcdserverpb::Compare::CompareResult>(compare.result));
+  message->set_target(
+      static_cast<etcdserverpb::Compare::CompareTarget>(compare.target));
+  switch (compare.target) {
+    case CompareTarget::kVersion:
+      message->set_version(compare.number);
+      break;
+    case CompareTarget::kCreate:
+      message->set_create_revision(compare.number);
+      break;
+    case CompareTarget::kMod:
+      message->set_mod_revision(compare.number);
+      break;
+    case CompareTarget::kValue:
+      message->set_value(std::string(compare.value));
+      break;
+    case CompareTarget::kLease:
+      message->set_lease(compare.number);
+      break;
+  }
+}
+
+// Where each kind of operation goes in a RequestOp.
+struct OpToProto {
+  etcdserverpb::RequestOp* op;
+
+  void operator()(const RangeRequest& request) const {
+    ToProto(request, op->mutable_request_range());
+  }
+  void operator()(const PutRequest& request) const {
+    ToProto(request, op->mutable_request_put());
+  }
+  void operator()(const DeleteRangeRequest& request) const {
+    ToProto(request, op->mutable_request_delete_range());
+  }
+  void operator()(const std::unique_ptr<TxnRequest>& request) const {
+    ToProto(*request, op->mutable_request_txn());
+  }
+};
+
 }  // namespace
 
 RangeRequest FromProto(const etcdserverpb::RangeRequest& request) {
@@ -110,6 +154,51 @@ TxnRequest FromProto(const etcdserverpb::TxnRequest& request) {
   AppendOps(request.success(), &result.success);
   AppendOps(request.failure(), &result.failure);
   return result;
+}
+
+void ToProto(const RangeRequest& request, etcdserverpb::RangeRequest* message) {
+  message->set_key(std::string(request.range.key));
+  message->set_range_end(std::string(request.range.end));
+  message->set_limit(request.limit);
+  message->set_revision(request.revision.value());
+  message->set_sort_order(
+      static_cast<etcdserverpb::RangeRequest::SortOrder>(request.sort_order));
+  message->set_sort_target(
+      static_cast<etcdserverpb::RangeRequest::SortTarget>(request.sort_target));
+  message->set_keys_only(request.keys_only);
+  message->set_count_only(request.count_only);
+  message->set_min_mod_revision(request.min_mod_revision.value());
+  message->set_max_mod_revision(request.max_mod_revision.value());
+  message->set_min_create_revision(request.min_create_revision.value());
+  message->set_max_create_revision(request.max_create_revision.value());
+}
+
+void ToProto(const PutRequest& request, etcdserverpb::PutRequest* message) {
+  message->set_key(std::string(request.key));
+  message->set_value(std::string(request.value));
+  message->set_lease(request.lease.value());
+  message->set_prev_kv(request.prev_kv);
+  message->set_ignore_value(request.ignore_value);
+  message->set_ignore_lease(request.ignore_lease);
+}
+
+void ToProto(const DeleteRangeRequest& request,
+             etcdserverpb::DeleteRangeRequest* message) {
+  message->set_key(std::string(request.range.key));
+  message->set_range_end(std::string(request.range.end));
+  message->set_prev_kv(request.prev_kv);
+}
+
+void ToProto(const TxnRequest& request, etcdserverpb::TxnRequest* message) {
+  for (const Compare& compare : request.compare) {
+    ToProto(compare, message->add_compare());
+  }
+  for (const Op& op : request.success) {
+    std::visit(OpToProto{message->add_success()}, op);
+  }
+  for (const Op& op : request.failure) {
+    std::visit(OpToProto{message->add_failure()}, op);
+  }
 }
 
 }  // namespace strata

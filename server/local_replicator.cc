@@ -35,8 +35,6 @@ LocalReplicator::LocalReplicator(MemberId self, LogPosition position,
       last_index_(position.last_index),
       committed_(position.last_index.value()) {}
 
-LocalReplicator::~LocalReplicator() { Stop(); }
-
 Status LocalReplicator::Admit(const Proposal& proposal) const {
   if (stopped_) return errors::Stopped();
   if (queue_.size() >= limits::kMaxPendingProposals ||

@@ -26,6 +26,8 @@ struct LogPosition {
 // it writes is a valid raft log: a member that starts gives itself a new term,
 // votes for itself and opens the term with an empty entry.
 //
+// Must be stopped, or its loop have ended, before it is destroyed.
+//
 // All proposals that wait are logged with one write and one fdatasync, applied
 // and answered, on `loop`; while that goes on the next batch gathers.
 class LocalReplicator : public Replicator {
@@ -35,7 +37,6 @@ class LocalReplicator : public Replicator {
   LocalReplicator(MemberId self, LogPosition position, std::unique_ptr<Wal> wal,
                   uint64_t max_wals, StateMachine* state_machine, Loop* loop,
                   Logger* logger);
-  ~LocalReplicator() override;
 
   void Propose(std::unique_ptr<Proposal> proposal) override;
   void ReadIndex(std::function<void(const Status&)> done) override;

@@ -98,7 +98,8 @@ class Node {
   virtual ReplicatorStatus replication() const = 0;  // term, leader, indexes
   virtual Membership membership() const = 0;         // a copy
 
-  // Finishes what was proposed, writes the tail to the backend, closes files.
+  // Must be called before a node whose loops run is destroyed. Finishes what
+  // was proposed, writes the tail to the backend, closes files.
   // Blocks; not on a loop of the node.
   virtual Status Stop() = 0;
 };

@@ -17,12 +17,12 @@ namespace strata {
 // backend, then a `.snap` file with the cluster's members, then a record of it
 // in the log, then lets go of log segments and files that are not needed any
 // more. One at a time, in the background; a failed one is tried again later.
+// Must be stopped, or its loops have ended, before it is destroyed.
 class Snapshotter {
  public:
   // All outlive the snapshotter; `last` is the newest snapshot's index.
   Snapshotter(const NodeOptions& options, const NodeWorld& world, Store* store,
               Cluster* cluster, Replicator* replicator, LogIndex last);
-  ~Snapshotter() { Stop(); }
 
   // Tells what has been applied. Bound to the node's loop.
   void Applied(LogIndex index, Term term);

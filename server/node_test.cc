@@ -1,0 +1,236 @@
+#include "server/node.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/fake_env.h"
+#include "engine/btree_backend.h"
+#include "server/sim_node.h"
+#include "wal/wal.h"
+
+namespace strata {
+namespace {
+
+using etcdserverpb::InternalRaftRequest;
+
+std::map<std::string, std::string> AllFiles(Env* env, const std::string& dir) {
+  std::map<std::string, std::string> files;
+  for (const std::string& name : env->List(dir).value()) {
+    const std::string path = JoinPath(dir, name);
+    if (env->List(path).ok()) {
+      files.merge(AllFiles(env, path));
+    } else {
+      files[path] = ReadFile(env, path, 1 << 30).value();
+    }
+  }
+  return files;
+}
+
+class NodeTest : public testing::Test {
+ protected:
+  void Fill(int puts) {
+    for (int i = 0; i < puts; ++i) {
+      const auto revision =
+          node_.Put("k" + std::to_string(i % 10), "value " + std::to_string(i));
+      ASSERT_TRUE(revision.ok()) << revision.status();
+    }
+  }
+  // A directory of a stopped node, its backend changed by `change`.
+  void ChangeBackend(const std::function<void(Batch*)>& change) {
+    node_.Kill();
+    BtreeOptions options;
+    options.initial_mmap_bytes = 1 << 20;
+    auto backend =
+        OpenBtreeBackend(&env_, "data/member/snap/db", options, Logger::Null());
+    ASSERT_TRUE(backend.ok()) << backend.status();
+    Batch batch;
+    change(&batch);
+    ASSERT_TRUE((*backend)->Write(batch).ok());
+    ASSERT_TRUE((*backend)->Sync().ok());
+  }
+  // The log of a stopped node, with one more entry.
+  void AppendEntry(raft::EntryType type, std::string data) {
+    node_.Kill();
+    WalContent content;
+    auto wal = Wal::Open(&env_, "data/member/wal", {}, LogIndex(),
+                         {.segment_bytes = 64 << 10}, Logger::Null(), &content);
+    ASSERT_TRUE(wal.ok()) << wal.status();
+    raft::Entry entry = content.entries.back();
+    ++entry.index;
+    entry.type = type;
+    entry.data = std::move(data);
+    (*wal)->Append({&entry, 1}, content.hard_state);
+    ASSERT_TRUE((*wal)->Sync().ok());
+  }
+  void ExpectRefusedAndUntouched(std::string_view why) {
+    const auto before = AllFiles(&env_, "data");
+    const Status opened = node_.Open();
+    EXPECT_FALSE(opened.ok());
+    EXPECT_NE(opened.message().find(why), std::string::npos) << opened;
+    EXPECT_EQ(AllFiles(&env_, "data"), before);
+  }
+
+  FakeEnv env_;
+  SimNode node_{&env_};
+};
+
+TEST_F(NodeTest, ANewMemberHasEtcdsIdsAndTerm) {
+  ASSERT_TRUE(node_.Open().ok());
+  EXPECT_EQ(node_->member_id(), MemberId(0x8e9e05c52164694d));
+  EXPECT_EQ(node_->cluster_id(), ClusterId(0xcdf818194e3a8c32));
+  EXPECT_EQ(node_->replication().term, Term(2));
+  EXPECT_EQ(node_->replication().leader, node_->member_id());
+  EXPECT_EQ(node_->store()->revision(), Revision(1));
+  const Membership membership = node_->membership();
+  ASSERT_EQ(membership.members.size(), 1u);
+  EXPECT_EQ(membership.members.begin()->second.name, "default");
+  EXPECT_EQ(membership.cluster_version, "3.5.0");
+}
+
+TEST_F(NodeTest, ComesBackFromTheLogAlone) {
+  ASSERT_TRUE(node_.Open().ok());
+  ASSERT_EQ(node_.Put("a", "1").value(), Revision(2));
+  ASSERT_EQ(node_.Put("a", "2").value(), Revision(3));
+  ASSERT_TRUE(node_.Open().ok());  // nothing was flushed
+  EXPECT_EQ(node_->store()->revision(), Revision(3));
+  EXPECT_EQ(node_.Get("a"), "2");
+  EXPECT_EQ(node_.Get("a", Revision(2)), "1");
+  EXPECT_EQ(node_->replication().term, Term(3));
+}
+
+TEST_F(NodeTest, ComesBackFromTheBackendAndTheLog) {
+  ASSERT_TRUE(node_.Open().ok());
+  Fill(20);
+  node_.RunFor(std::chrono::seconds(1));
+  EXPECT_EQ(node_->store()->flushed(), node_->store()->applied());
+  Fill(5);
+  ASSERT_TRUE(node_.Open().ok());
+  EXPECT_EQ(node_->store()->revision(), Revision(26));
+  EXPECT_EQ(node_.Get("k4"), "value 4");
+  EXPECT_EQ(node_->membership().members.size(), 1u);
+}
+
+TEST_F(NodeTest, ReleasesOldSegmentsAndStartsFromTheSnapshot) {
+  node_.options().snapshot_count = 50;
+  node_.options().snapshot_catch_up_entries = 10;
+  node_.options().max_wals = 2;
+  node_.options().max_snapshots = 2;
+  ASSERT_TRUE(node_.Open().ok());
+  const std::string big(2000, 'x');
+  for (int i = 0; i < 400; ++i) {
+    ASSERT_TRUE(node_.Put("k" + std::to_string(i), big).ok());
+    node_.RunFor(std::chrono::milliseconds(20));
+  }
+  const auto segments = env_.List("data/member/wal").value();
+  EXPECT_LE(segments.size(), 4u);
+  EXPECT_EQ(segments.front().find("0000000000000000-"), std::string::npos);
+  ASSERT_TRUE(node_.Open().ok());
+  EXPECT_EQ(node_->store()->revision(), Revision(401));
+  EXPECT_EQ(node_.Get("k0"), big);
+  EXPECT_EQ(node_->membership().members.begin()->second.name, "default");
+  EXPECT_EQ(node_->membership().cluster_version, "3.5.0");
+}
+
+TEST_F(NodeTest, AFullDiskRefusesWritesServesReadsAndRecovers) {
+  ASSERT_TRUE(node_.Open().ok());
+  Fill(10);
+  const Revision before = node_->store()->revision();
+  env_.SetCapacity(env_.UsedBytes());
+  const std::string big(4000, 'x');
+  Revision last = before;
+  Status refused;
+  for (int i = 0; i < 200 && refused.ok(); ++i) {
+    const auto put = node_.Put("big", big);
+    if (put.ok()) last = *put;
+    refused = put.status();
+  }
+  EXPECT_EQ(refused.code(), Code::kResourceExhausted) << refused;
+  EXPECT_TRUE(node_.fatal().ok()) << node_.fatal();
+  EXPECT_EQ(node_.Get("k3"), "value 3");
+  EXPECT_EQ(node_->store()->revision(), last);
+
+  env_.SetCapacity(UINT64_MAX);
+  node_.RunFor(std::chrono::seconds(5));
+  EXPECT_EQ(node_.Put("after", "1").value(), last + 1);
+  ASSERT_TRUE(node_.Open().ok());
+  EXPECT_EQ(node_->store()->revision(), last + 1);
+  EXPECT_EQ(node_.Get("after"), "1");
+}
+
+TEST_F(NodeTest, AFailedSyncStopsTheNode) {
+  ASSERT_TRUE(node_.Open().ok());
+  Fill(3);
+  env_.Inject({.operation = DiskOperation::kSync, .path_part = ".wal"});
+  EXPECT_FALSE(node_.Put("k", "v").ok());
+  EXPECT_FALSE(node_.fatal().ok());
+  EXPECT_FALSE(node_.Put("k", "v").ok());  // though the next sync would work
+  EXPECT_EQ(node_->store()->revision(), Revision(4));
+}
+
+TEST_F(NodeTest, RefusesWhatItDoesNotHaveYet) {
+  ASSERT_TRUE(node_.Open().ok());
+  Fill(3);
+  node_.RunFor(std::chrono::seconds(1));
+  ChangeBackend([](Batch* batch) {
+    batch->Put(Table::kAuth, "authEnabled", std::string(1, '\1'));
+  });
+  ExpectRefusedAndUntouched("authentication is enabled");
+  ChangeBackend([](Batch* batch) {
+    batch->Put(Table::kAuth, "authEnabled", std::string(1, '\0'));
+    batch->Put(Table::kLease, "12345678", "lease");
+  });
+  ExpectRefusedAndUntouched("it holds leases");
+  ChangeBackend([](Batch* batch) {
+    batch->Erase(Table::kLease, "12345678");
+    batch->Put(Table::kAlarm, "alarm", "");
+  });
+  ExpectRefusedAndUntouched("an alarm is raised");
+}
+
+TEST_F(NodeTest, RefusesEntriesItCannotApply) {
+  ASSERT_TRUE(node_.Open().ok());
+  Fill(3);
+  InternalRaftRequest request;
+  request.mutable_lease_grant()->set_id(7);
+  AppendEntry(raft::EntryType::kNormal, request.SerializeAsString());
+  ExpectRefusedAndUntouched("lease_grant");
+}
+
+TEST_F(NodeTest, RefusesADirectoryOfSeveralMembers) {
+  ASSERT_TRUE(node_.Open().ok());
+  raft::ConfChange change;
+  change.type = raft::ConfChangeType::kAddNode;
+  change.node = MemberId(0x1234);
+  change.context = R"({"id":4660,"peerURLs":["http://other:2380"]})";
+  AppendEntry(raft::EntryType::kConfChange, raft::EncodeConfChange(change));
+  ExpectRefusedAndUntouched("a cluster of 2 members");
+}
+
+TEST_F(NodeTest, KeepsTheLevelOfTheDirectory) {
+  node_.options().level = Level::V3_4();
+  ASSERT_TRUE(node_.Open().ok());
+  EXPECT_EQ(node_->membership().cluster_version, "3.4.0");
+  node_.options().level = std::nullopt;
+  ASSERT_TRUE(node_.Open().ok());
+  EXPECT_EQ(node_->level(), Level::V3_4());
+  node_.options().level = Level::V3_5();
+  ASSERT_TRUE(node_.Open().ok());
+  EXPECT_EQ(node_->membership().cluster_version, "3.5.0");
+  node_.Kill();
+  node_.options().level = Level::V3_4();
+  ExpectRefusedAndUntouched("cluster cannot be downgraded");
+}
+
+TEST_F(NodeTest, RefusesAProposalThatIsTooLarge) {
+  node_.options().max_request_bytes = 1000;
+  ASSERT_TRUE(node_.Open().ok());
+  const Status refused = node_.Put("k", std::string(1000, 'x')).status();
+  EXPECT_EQ(refused.message(), "etcdserver: request is too large");
+  EXPECT_EQ(refused.code(), Code::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace strata

@@ -1,0 +1,160 @@
+#include "strata.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/combining_loop.h"
+#include "base/limits.h"
+#include "rpc/proto/raft_internal.pb.h"
+#include "rpc/validate.h"
+#include "server/convert.h"
+#include "server/node.h"
+
+namespace strata {
+namespace {
+
+using etcdserverpb::InternalRaftRequest;
+
+class DbImpl : public Db {
+ public:
+  explicit DbImpl(DbOptions options) : options_(std::move(options)) {}
+  ~DbImpl() override { Close().IgnoreError(); }
+
+  Status Start(const std::string& directory);
+
+  using Db::Put;
+  StatusOr<PutResult> Put(const PutRequest& request) override;
+  StatusOr<RangeResult> Range(const RangeRequest& request) const override;
+  StatusOr<DeleteRangeResult> DeleteRange(
+      const DeleteRangeRequest& request) override;
+  StatusOr<TxnResult> Txn(const TxnRequest& request) override;
+  Status Compact(Revision revision) override;
+  Revision revision() const override { return node_->store()->revision(); }
+  Status Close() override;
+
+ private:
+  // Proposes and waits; the caller's thread does the work if no other does.
+  StatusOr<ApplyResult> Propose(InternalRaftRequest* request);
+
+  // Proposes and takes the kind of answer that such a request has.
+  template <typename Result>
+  StatusOr<Result> ProposeFor(InternalRaftRequest* request) {
+    ASSIGN_OR_RETURN(ApplyResult result, Propose(request));
+    return std::get<Result>(std::move(result));
+  }
+
+  const DbOptions options_;
+  CombiningLoop loop_{"strata"};
+  std::unique_ptr<Loop> flusher_ = NewThreadedLoop("strata-flush");
+  std::unique_ptr<Loop> background_ = NewThreadedLoop("strata-log");
+  std::unique_ptr<Node> node_;  // the first to end: it runs on the loops
+};
+
+Status DbImpl::Start(const std::string& directory) {
+  const NodeOptions node{
+      .name = options_.name,
+      .data_dir = directory,
+      .level = options_.level,
+      .initial_advertise_peer_urls = {options_.initial_advertise_peer_url},
+      .advertise_client_urls = {options_.advertise_client_url},
+      .btree = options_.btree,
+      .fsync = options_.fsync};
+  const NodeWorld world{.env = options_.env,
+                        .loop = &loop_,
+                        .flusher = flusher_.get(),
+                        .background = background_.get(),
+                        .logger = options_.logger,
+                        .on_fatal = [this](const Status& status) {
+                          CHECK(options_.on_fatal != nullptr)
+                              << status.ToString();
+                          options_.on_fatal(status);
+                        }};
+  ASSIGN_OR_RETURN(node_, Node::Open(node, world));
+  return Status::Ok();
+}
+
+StatusOr<ApplyResult> DbImpl::Propose(InternalRaftRequest* request) {
+  bool done = false;
+  StatusOr<ApplyResult> result = ApplyResult();
+  loop_.RunUntilDone(&done, [&] {
+    node_->Propose(request, [&](StatusOr<ApplyResult> reply) {
+      result = std::move(reply);
+      done = true;
+    });
+  });
+  return result;
+}
+
+StatusOr<PutResult> DbImpl::Put(const PutRequest& request) {
+  InternalRaftRequest proposal;
+  ToProto(request, proposal.mutable_put());
+  RETURN_IF_ERROR(CheckPut(proposal.put()));
+  return ProposeFor<PutResult>(&proposal);
+}
+
+StatusOr<RangeResult> DbImpl::Range(const RangeRequest& request) const {
+  etcdserverpb::RangeRequest message;
+  ToProto(request, &message);
+  RETURN_IF_ERROR(CheckRange(message));
+  return node_->store()->Range(request);
+}
+
+StatusOr<DeleteRangeResult> DbImpl::DeleteRange(
+    const DeleteRangeRequest& request) {
+  InternalRaftRequest proposal;
+  ToProto(request, proposal.mutable_delete_range());
+  RETURN_IF_ERROR(CheckDeleteRange(proposal.delete_range()));
+  return ProposeFor<DeleteRangeResult>(&proposal);
+}
+
+StatusOr<TxnResult> DbImpl::Txn(const TxnRequest& request) {
+  InternalRaftRequest proposal;
+  ToProto(request, proposal.mutable_txn());
+  RETURN_IF_ERROR(CheckTxn(proposal.txn(), limits::kMaxTxnOps));
+  return ProposeFor<TxnResult>(&proposal);
+}
+
+Status DbImpl::Compact(Revision revision) {
+  InternalRaftRequest proposal;
+  proposal.mutable_compaction()->set_revision(revision.value());
+  return Propose(&proposal).status();
+}
+
+Status DbImpl::Close() {
+  if (node_ == nullptr) return Status::Ok();
+  const Status stopped = node_->Stop();
+  node_.reset();
+  return stopped;
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Db>> Db::Open(const std::string& directory,
+                                       DbOptions options) {
+  auto db = std::make_unique<DbImpl>(std::move(options));
+  RETURN_IF_ERROR(db->Start(directory));
+  return db;
+}
+
+StatusOr<std::optional<Record>> Db::Get(std::string_view key,
+                                        Revision revision) {
+  RangeRequest request;
+  request.range.key = key;
+  request.revision = revision;
+  ASSIGN_OR_RETURN(RangeResult result, Range(request));
+  ASSIGN_OR_RETURN(std::vector<Record> records, Decode(result));
+  if (records.empty()) return std::optional<Record>();
+  return std::optional<Record>(std::move(records.front()));
+}
+
+StatusOr<std::vector<Record>> Decode(const RangeResult& result) {
+  std::vector<Record> records;
+  records.reserve(result.kvs.size());
+  for (std::string_view encoded : result.kvs) {
+    ASSIGN_OR_RETURN(const KeyValue kv, DecodeKeyValue(encoded));
+    records.emplace_back(kv, result.pin);
+  }
+  return records;
+}
+
+}  // namespace strata

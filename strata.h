@@ -1,0 +1,119 @@
+#ifndef STRATA_STRATA_H_
+#define STRATA_STRATA_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/env.h"
+#include "base/logger.h"
+#include "base/status.h"
+#include "base/types.h"
+#include "engine/btree_backend.h"
+#include "engine/key_value.h"
+#include "engine/level.h"
+#include "engine/requests.h"
+
+// Strata in your program: a durable, revision-keyed store without a server and
+// without gRPC. A directory written here can be served by stratad later (or by
+// etcd), and the other way round, by one of them at a time.
+//
+//   auto db = strata::Db::Open("/var/lib/app");
+//   if (!db.ok()) return Fail(db.status());
+//   auto put = (*db)->Put("color", "blue");            // durable when it
+//   returns auto color = (*db)->Get("color");                  // blue
+//   (*db)->Put("color", "red");
+//   auto before = (*db)->Get("color", put->revision);  // still blue
+//
+// docs/examples/embedded.cc is a whole program.
+namespace strata {
+
+struct DbOptions {
+  // For the member this directory becomes when it is served; a directory that
+  // is there keeps what it has.
+  std::string name = "default";
+  std::string initial_advertise_peer_url = "http://localhost:2380";
+  std::string advertise_client_url = "http://localhost:2379";
+
+  // Unset: the level of the directory, and 3.5 for a new one.
+  std::optional<Level> level;
+  BtreeOptions btree;
+  // Off: a power loss may take any acknowledged change with it.
+  bool fsync = true;
+
+  Env* env = Env::Posix();
+  Logger* logger = Logger::Null();
+  // Called once if the disk fails in a way that leaves unknown what is durable:
+  // every later change gets the same error. Null: the process is aborted.
+  std::function<void(const Status&)> on_fatal;
+};
+
+// A KeyValue and what keeps its memory. Cheap to copy.
+class Record {
+ public:
+  Record(KeyValue kv, std::shared_ptr<const void> pin)
+      : kv_(kv), pin_(std::move(pin)) {}
+
+  // The views are valid while this Record, or a copy of it, lives.
+  const KeyValue& operator*() const { return kv_; }
+  const KeyValue* operator->() const { return &kv_; }
+
+ private:
+  KeyValue kv_;
+  std::shared_ptr<const void> pin_;
+};
+
+// The KeyValues of a result, decoded; each pins the whole result's memory, so
+// copy out what is kept for long. DataLoss if the stored bytes are damaged.
+StatusOr<std::vector<Record>> Decode(const RangeResult& result);
+
+// Thread-safe. A change returns when it is durable (with all that other threads
+// changed meanwhile: they share one fdatasync) and reads show it; a read never
+// waits for a change. Errors are etcd's, by code and text.
+class Db {
+ public:
+  // Makes the directory if it is missing. Unavailable, naming the holder, if
+  // another process has it open; DataLoss, naming file and offset, if it is
+  // damaged, and then nothing in it is changed.
+  static StatusOr<std::unique_ptr<Db>> Open(const std::string& directory,
+                                            DbOptions options = {});
+  // Closes; errors of closing are lost, so call Close().
+  virtual ~Db() = default;
+
+  StatusOr<PutResult> Put(std::string_view key, std::string_view value) {
+    return Put({.key = key, .value = value});
+  }
+  virtual StatusOr<PutResult> Put(const PutRequest& request) = 0;
+
+  // The key's value now or at a past revision; nullopt if there was none.
+  // OutOfRange for a compacted or future revision.
+  StatusOr<std::optional<Record>> Get(std::string_view key,
+                                      Revision revision = Revision());
+  virtual StatusOr<RangeResult> Range(const RangeRequest& request) const = 0;
+
+  StatusOr<DeleteRangeResult> Delete(std::string_view key) {
+    return DeleteRange({.range = {.key = key, .end = {}}});
+  }
+  virtual StatusOr<DeleteRangeResult> DeleteRange(
+      const DeleteRangeRequest& request) = 0;
+
+  // All or nothing, under one revision.
+  virtual StatusOr<TxnResult> Txn(const TxnRequest& request) = 0;
+
+  // Makes all that is older than `revision` unreadable now, except the state at
+  // it; the space is freed in the background.
+  virtual Status Compact(Revision revision) = 0;
+
+  virtual Revision revision() const = 0;
+
+  // Waits for what is under way and writes all to the backend. No call after
+  // it.
+  virtual Status Close() = 0;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_STRATA_H_

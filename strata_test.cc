@@ -1,0 +1,113 @@
+#include "strata.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <thread>
+#include <vector>
+
+namespace strata {
+namespace {
+
+class StrataTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+    directory_ = JoinPath(std::getenv("TEST_TMPDIR"), info->name());
+    Open();
+  }
+  void Open() {
+    auto db = Db::Open(directory_);
+    ASSERT_TRUE(db.ok()) << db.status();
+    db_ = std::move(*db);
+  }
+  void Reopen() {
+    ASSERT_TRUE(db_->Close().ok());
+    db_.reset();
+    Open();
+  }
+  std::string Get(std::string_view key, Revision revision = Revision()) {
+    auto record = db_->Get(key, revision);
+    if (!record.ok()) return record.ToString();
+    return *record ? std::string((**record)->value) : "(none)";
+  }
+
+  std::string directory_;
+  std::unique_ptr<Db> db_;
+};
+
+TEST_F(StrataTest, KeepsThePastUntilItIsCompacted) {
+  const auto first = db_->Put("k", "one");
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->revision, Revision(2));
+  ASSERT_TRUE(db_->Put("k", "two").ok());
+  EXPECT_EQ(Get("k"), "two");
+  EXPECT_EQ(Get("k", first->revision), "one");
+  ASSERT_TRUE(db_->Compact(Revision(3)).ok());
+  EXPECT_EQ(Get("k", first->revision),
+            "OutOfRange: etcdserver: mvcc: required revision has been "
+            "compacted");
+  EXPECT_EQ(Get("k"), "two");
+}
+
+TEST_F(StrataTest, ComesBackAsItWas) {
+  ASSERT_TRUE(db_->Put("a", "1").ok());
+  ASSERT_TRUE(db_->Put("b", "2").ok());
+  ASSERT_TRUE(db_->Delete("a").ok());
+  Reopen();
+  EXPECT_EQ(db_->revision(), Revision(4));
+  EXPECT_EQ(Get("a"), "(none)");
+  EXPECT_EQ(Get("a", Revision(3)), "1");
+  EXPECT_EQ(Get("b"), "2");
+}
+
+TEST_F(StrataTest, TellsWhoElseHasTheDirectory) {
+  const auto second = Db::Open(directory_);
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.status().code(), Code::kUnavailable) << second.status();
+}
+
+TEST_F(StrataTest, RefusesInEtcdsWords) {
+  EXPECT_EQ(db_->Put("", "x").status().message(),
+            "etcdserver: key is not provided");
+  EXPECT_EQ(db_->Get("").status().message(), "etcdserver: key is not provided");
+  EXPECT_EQ(db_->Get("k", Revision(9)).status().message(),
+            "etcdserver: mvcc: required revision is a future revision");
+}
+
+TEST_F(StrataTest, ATransactionIsAllOrNothing) {
+  TxnRequest txn;
+  PutRequest put;
+  put.key = "a";
+  put.value = "1";
+  txn.success.emplace_back(put);
+  put.key = "b";
+  put.ignore_value = true;  // of a key that is not there
+  put.value = "";
+  txn.success.emplace_back(put);
+  EXPECT_EQ(db_->Txn(txn).status().message(), "etcdserver: key not found");
+  EXPECT_EQ(Get("a"), "(none)");
+  EXPECT_EQ(db_->revision(), Revision(1));
+}
+
+TEST_F(StrataTest, ThreadsShareTheLogAndLoseNothing) {
+  constexpr int kThreads = 8;
+  constexpr int kPuts = 50;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([this, t] {
+      for (int i = 0; i < kPuts; ++i) {
+        const std::string key = std::to_string(t) + "/" + std::to_string(i);
+        EXPECT_TRUE(db_->Put(key, "v").ok());
+        EXPECT_EQ(Get(key), "v");
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(db_->revision(), Revision(1 + kThreads * kPuts));
+  Reopen();
+  EXPECT_EQ(db_->revision(), Revision(1 + kThreads * kPuts));
+}
+
+}  // namespace
+}  // namespace strata
