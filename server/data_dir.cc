@@ -139,10 +139,12 @@ StatusOr<Level> LevelOf(const std::string& version,
   return *wanted;
 }
 
-// Looks at the whole log before any of it is applied.
-Status CheckLog(const NodeOptions& options, DataDir* dir) {
+// Looks at the whole log before any of it is applied, or repaired.
+Status CheckLog(const NodeOptions& options, const WalContent& log,
+                DataDir* dir) {
+  RETURN_IF_ERROR(DecodeMetadata(log.metadata, dir));
   Cluster cluster(dir->snapshot_membership);
-  for (const raft::Entry& entry : dir->entries) {
+  for (const raft::Entry& entry : log.entries) {
     ASSIGN_OR_RETURN(const Command command, DecodeCommand(entry));
     RETURN_IF_ERROR(CheckCommand(command, entry.index));
     RETURN_IF_ERROR(cluster.Apply(command, /*store=*/nullptr));
@@ -225,15 +227,16 @@ Status OpenLog(const NodeOptions& options, const NodeWorld& world,
                const DataPaths& paths, DataDir* dir) {
   WalSnapshot start;
   RETURN_IF_ERROR(LoadSnapshot(world, paths, dir, &start));
+  WalOptions wal = MakeWalOptions(options, world);
+  wal.accept = [&](const WalContent& log) {
+    return CheckLog(options, log, dir);
+  };
   WalContent content;
-  ASSIGN_OR_RETURN(
-      dir->wal,
-      Wal::Open(world.env, paths.wal, start, dir->applied,
-                MakeWalOptions(options, world), world.logger, &content));
-  RETURN_IF_ERROR(DecodeMetadata(content.metadata, dir));
+  ASSIGN_OR_RETURN(dir->wal,
+                   Wal::Open(world.env, paths.wal, start, dir->applied, wal,
+                             world.logger, &content));
   dir->hard_state = content.hard_state;
   dir->entries = std::move(content.entries);
-  RETURN_IF_ERROR(CheckLog(options, dir));
   if (dir->entries.empty() && start.index == LogIndex()) {
     ASSIGN_OR_RETURN(const MemberRecord self, SelfFromFlags(options));
     if (self.id != dir->member) {

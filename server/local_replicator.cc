@@ -163,6 +163,8 @@ Status LocalReplicator::SnapshotTaken(LogIndex index, Term term,
                                       const raft::ConfState& conf_state,
                                       LogIndex release) {
   RETURN_IF_ERROR(failed_);
+  // A snapshot counts only once the log says that its index was decided.
+  wal_->AppendHardState({.term = term_, .vote = self_, .commit = last_index_});
   wal_->AppendSnapshot(
       {.index = index, .term = term, .conf_state = conf_state});
   Status synced = wal_->Sync();

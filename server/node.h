@@ -27,13 +27,14 @@ enum class BackendKind { kBtree, kMem };
 struct NodeOptions {
   std::string name = "default";
   std::string data_dir;
-  std::string wal_dir;  // empty: data_dir/member/wal
+  std::string wal_dir = {};  // empty: data_dir/member/wal
   // Unset: the level of the directory, and 3.5 for a new one.
   std::optional<Level> level;
   // As given to a new member; an existing directory keeps what it has, but for
   // the client URLs.
   std::vector<std::string> initial_advertise_peer_urls;
-  std::string initial_cluster;  // "name=url,name=url"; empty: this member alone
+  std::string initial_cluster =
+      {};  // "name=url,name=url"; empty: this member alone
   std::string initial_cluster_token = "etcd-cluster";
   std::vector<std::string> advertise_client_urls;
 

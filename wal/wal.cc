@@ -132,6 +132,7 @@ StatusOr<std::unique_ptr<Wal>> Wal::Open(Env* env, const std::string& directory,
   ASSIGN_OR_RETURN(LogImage image,
                    wal::ReadLog(std::move(segments), start, durable_index,
                                 options.max_batch_bytes));
+  if (options.accept) RETURN_IF_ERROR(options.accept(image.content));
   File* const tail = image.segments.back().file.get();
   RETURN_IF_ERROR(CutTail(tail, image, options));
   if (options.fsync) {

@@ -2,6 +2,7 @@
 #define STRATA_WAL_WAL_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,6 +19,7 @@
 namespace strata {
 
 struct PlantedBugs;  // wal/planted_bugs.h
+struct WalContent;
 
 struct WalOptions {
   // A segment is closed by the first batch that does not fit into it.
@@ -34,6 +36,9 @@ struct WalOptions {
   uint64_t prewrite_bytes_per_second = 256 << 20;
   // Off: nothing survives a power loss (--unsafe-no-fsync).
   bool fsync = true;
+  // Asked by Open about what it has read, before it changes anything; an error
+  // ends the open. Null: all is accepted.
+  std::function<Status(const WalContent&)> accept = nullptr;
   // For the tests that show that a crash test finds them; null: none.
   const PlantedBugs* planted_bugs = nullptr;
 };
