@@ -37,6 +37,13 @@ std::string EncodeMemberJson(const MemberRecord& member) {
   return DumpLikeGo(json);
 }
 
+std::string EncodeAttributesJson(const std::string& name,
+                                 const std::vector<std::string>& client_urls) {
+  OrderedJson json = OrderedJson::object();
+  AddAttributes({.name = name, .client_urls = client_urls}, &json);
+  return DumpLikeGo(json);
+}
+
 StatusOr<MemberRecord> DecodeMemberJson(std::string_view json) {
   MemberRecord member;
   RETURN_IF_ERROR(
