@@ -533,7 +533,7 @@ TEST(Limits, AFileHasALargestSize) {
 TEST(PowerLoss, SyncedBytesSurviveRandomWork) {
   for (uint64_t seed = 0; seed < 60; ++seed) {
     Random random(seed);
-    FakeEnv env;
+    FakeEnv env({.file_bytes_max = 1 << 16});
     auto file = MakeSynced(&env, "f", "");
     std::string now;
     std::string synced;
