@@ -144,6 +144,30 @@ TEST(PowerLoss, ALostCutGivesTheOldBytesBack) {
   EXPECT_EQ(Set{"axy"}, SectorOutcomes(env));
 }
 
+TEST(PowerLoss, ACutAfterAGrowthIsLostWithIt) {
+  FakeEnv env;
+  auto file = MakeSynced(&env, "f", Sectors("abc"));
+  CHECK_OK(file->Resize(2048));
+  CHECK_OK(file->Resize(512));
+  Set outcomes;
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    auto after = env.AfterPowerLoss(PowerLoss::Random(seed));
+    outcomes.insert(Letters(Read(after.get(), "f")));
+  }
+  EXPECT_EQ((Set{"abc", "a"}), outcomes);
+}
+
+TEST(PowerLoss, BytesBeyondALostGrowthDoNotComeBack) {
+  FakeEnv env;
+  auto file = MakeSynced(&env, "f", Sectors("a"));
+  CHECK_OK(file->WriteAt(512, Sectors("b")));
+  file.reset();
+  env.Crash(PowerLoss::Mask(2));  // the sector without the length
+  file = env.Open("f", OpenMode::kReadWrite).value();
+  CHECK_OK(file->Resize(1024));
+  EXPECT_EQ("a0", Letters(Read(&env, "f")));
+}
+
 TEST(PowerLoss, ACutWithinASector) {
   FakeEnv env;
   auto file = MakeSynced(&env, "f", "12345678");

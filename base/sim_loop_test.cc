@@ -58,6 +58,18 @@ TEST(SimLoop, TheClockJumpsFromTimerToTimer) {
   EXPECT_EQ("b10 b15 a30 ", order);
 }
 
+TEST(SimLoop, PostsRunBeforeTimersThatAreDue) {
+  SimWorld world;
+  auto a = world.NewLoop("a");
+  auto b = world.NewLoop("b");
+  std::string order;
+  a->After(Duration(0), [&] { order += "t"; });
+  a->Post([&] { order += "1"; });
+  b->Post([&] { order += "2"; });
+  EXPECT_TRUE(world.RunUntilIdle());
+  EXPECT_EQ("12t", order);
+}
+
 TEST(SimLoop, RunUntilIdleLeavesTheClock) {
   SimWorld world;
   auto loop = world.NewLoop("a");
