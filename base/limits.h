@@ -14,6 +14,9 @@ inline constexpr uint64_t kGrpcOverheadBytes = 512 * 1024;
 // Operations in one transaction; nested ones share what is left. --max-txn-ops
 inline constexpr uint64_t kMaxTxnOps = 128;
 
+// Calls that one completion queue of the gRPC server awaits or serves; more
+// wait inside gRPC, where --max-concurrent-streams bounds them.
+inline constexpr uint64_t kMaxCallsPerQueue = 16384;
 // Proposals waiting for the log; one more is "too many requests".
 inline constexpr uint64_t kMaxPendingProposals = 5000;
 inline constexpr uint64_t kMaxPendingProposalBytes = 256 << 20;

@@ -37,6 +37,8 @@ class Level {
   bool KeepsTombstoneAtCompaction() const { return minor_ >= 5; }
   // HashKV answers for the compaction revision itself (3.5.6 and later).
   bool HashesCompactRevision() const { return minor_ >= 5; }
+  // HashKV's answer names the revision it was computed at.
+  bool AnswersHashRevision() const { return minor_ >= 6; }
   // Member attributes and the cluster version are proposed as v2 requests
   // before 3.6, as their own entry types from 3.6 on.
   bool ProposesV2Requests() const { return minor_ < 6; }

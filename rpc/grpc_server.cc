@@ -1,0 +1,117 @@
+#include "rpc/grpc_server.h"
+
+#include <grpc/support/time.h>
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <climits>
+#include <utility>
+
+#include "rpc/grpc_worker.h"
+
+namespace strata {
+namespace {
+
+// gRPC's own bound on a message: so far above ours that a client which goes
+// over ours is told so by us, in a Go server's words.
+constexpr uint64_t kHardLimitFactor = 4;
+
+int Milliseconds(Duration duration) {
+  const auto ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+  return static_cast<int>(std::clamp<int64_t>(ms, 0, INT_MAX));
+}
+
+void AddArguments(const GrpcServerOptions& options, uint64_t max_message_bytes,
+                  grpc::ServerBuilder* builder) {
+  builder->SetMaxReceiveMessageSize(static_cast<int>(
+      std::min<uint64_t>(max_message_bytes * kHardLimitFactor, INT_MAX)));
+  builder->SetMaxSendMessageSize(-1);
+  // A second server on the port is an error.
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                              static_cast<int>(std::min<uint32_t>(
+                                  options.max_concurrent_streams, INT_MAX)));
+  builder->AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      Milliseconds(options.keepalive_min_time));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS,
+                              options.keepalive_interval > Duration::zero()
+                                  ? Milliseconds(options.keepalive_interval)
+                                  : INT_MAX);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                              options.keepalive_timeout > Duration::zero()
+                                  ? Milliseconds(options.keepalive_timeout)
+                                  : INT_MAX);
+}
+
+class GrpcServerImpl : public GrpcServer {
+ public:
+  GrpcServerImpl(const GrpcServerOptions& options,
+                 std::vector<UnaryMethod> methods)
+      : shared_{.service = RawService(std::move(methods)),
+                .generic = {},
+                .max_message_bytes =
+                    options.max_request_bytes + limits::kGrpcOverheadBytes} {}
+
+  Status Start(const GrpcServerOptions& options) {
+    grpc::ServerBuilder builder;
+    AddArguments(options, shared_.max_message_bytes, &builder);
+    // gRPC writes through these pointers: the vector must not move.
+    ports_.resize(options.addresses.size());
+    for (size_t i = 0; i < options.addresses.size(); ++i) {
+      builder.AddListeningPort(options.addresses[i],
+                               grpc::InsecureServerCredentials(), &ports_[i]);
+    }
+    builder.RegisterService(&shared_.service);
+    builder.RegisterAsyncGenericService(&shared_.generic);
+    for (int i = 0; i < options.threads; ++i) {
+      workers_.push_back(
+          std::make_unique<GrpcWorker>(&shared_, builder.AddCompletionQueue()));
+    }
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr) return ListenError(options);
+    for (const auto& worker : workers_) {
+      threads_.push_back(
+          NewThreadedLoop("grpc-" + std::to_string(threads_.size())));
+      threads_.back()->Post([worker = worker.get()] { worker->Run(); });
+    }
+    return Status::Ok();
+  }
+
+  std::vector<int> ports() const override { return ports_; }
+
+  void Shutdown(Duration grace) override {
+    server_->Shutdown(
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                     gpr_time_from_millis(Milliseconds(grace), GPR_TIMESPAN)));
+    threads_.clear();  // joins
+  }
+
+ private:
+  Status ListenError(const GrpcServerOptions& options) const {
+    std::string refused;
+    for (size_t i = 0; i < ports_.size(); ++i) {
+      if (ports_[i] != 0) continue;
+      refused += (refused.empty() ? "" : ", ") + options.addresses[i];
+    }
+    return UnavailableError("cannot listen on " + refused);
+  }
+
+  GrpcShared shared_;
+  std::vector<int> ports_;
+  std::vector<std::unique_ptr<GrpcWorker>> workers_;
+  std::unique_ptr<grpc::Server> server_;
+  std::vector<std::unique_ptr<Loop>> threads_;
+};
+
+}  // namespace
+
+StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
+    const GrpcServerOptions& options, std::vector<UnaryMethod> methods) {
+  auto server = std::make_unique<GrpcServerImpl>(options, std::move(methods));
+  RETURN_IF_ERROR(server->Start(options));
+  return server;
+}
+
+}  // namespace strata

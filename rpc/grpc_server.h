@@ -1,0 +1,51 @@
+#ifndef STRATA_RPC_GRPC_SERVER_H_
+#define STRATA_RPC_GRPC_SERVER_H_
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/loop.h"
+#include "base/status.h"
+#include "rpc/unary.h"
+
+namespace strata {
+
+struct GrpcServerOptions {
+  std::vector<std::string> addresses;  // "127.0.0.1:2379", "[::]:0"
+  uint64_t max_request_bytes = limits::kMaxRequestBytes;
+  uint32_t max_concurrent_streams = UINT32_MAX;  // of one connection
+  // Clients that ping more often are sent away.
+  Duration keepalive_min_time = std::chrono::seconds(5);
+  // Clients are pinged this often when idle, and closed if they do not answer
+  // for `keepalive_timeout`; 0: never.
+  Duration keepalive_interval = std::chrono::hours(2);
+  Duration keepalive_timeout = std::chrono::seconds(20);
+  // Each with a completion queue of its own; a call stays on one.
+  int threads = 2;
+};
+
+// Serves methods over gRPC, without TLS. What it does not know answers
+// Unimplemented. Thread-safe.
+class GrpcServer {
+ public:
+  // Listens and serves when it returns. What `methods` refer to must outlive
+  // the server.
+  static StatusOr<std::unique_ptr<GrpcServer>> Start(
+      const GrpcServerOptions& options, std::vector<UnaryMethod> methods);
+  virtual ~GrpcServer() = default;  // REQUIRES: Shutdown has returned
+
+  // The port of each address, in their order: the one chosen where 0 was asked.
+  virtual std::vector<int> ports() const = 0;
+
+  // Refuses new calls, lets those that are being served end, cancels what has
+  // not after `grace`. Blocks until every handler has replied.
+  virtual void Shutdown(Duration grace) = 0;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_RPC_GRPC_SERVER_H_

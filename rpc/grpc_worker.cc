@@ -1,0 +1,268 @@
+#include "rpc/grpc_worker.h"
+
+#include <grpcpp/support/async_unary_call.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/limits.h"
+#include "rpc/services.h"
+
+namespace strata {
+namespace {
+
+// Calls of a method that a worker awaits at once; more wait inside gRPC.
+constexpr int kAwaited = 16;
+// Answers up to this size are copied rather than handed over.
+constexpr size_t kCopiedBytes = 4096;
+// What the arena of a call has without asking for more: enough for most.
+constexpr size_t kArenaBytes = 2048;
+
+// A request or an answer, as gRPC's templates want it.
+struct Received {
+  grpc::ByteBuffer bytes;
+};
+struct Answered {
+  std::string bytes;
+};
+
+grpc::Slice ToSlice(std::string bytes) {
+  if (bytes.size() <= kCopiedBytes) {
+    return grpc::Slice(bytes.data(), bytes.size());
+  }
+  auto* owned = new std::string(std::move(bytes));
+  return grpc::Slice(
+      owned->data(), owned->size(),
+      [](void* string) { delete static_cast<std::string*>(string); }, owned);
+}
+
+}  // namespace
+}  // namespace strata
+
+template <>
+class grpc::SerializationTraits<strata::Received> {
+ public:
+  static grpc::Status Deserialize(grpc::ByteBuffer* from,
+                                  strata::Received* to) {
+    to->bytes.Swap(from);
+    return grpc::Status::OK;
+  }
+};
+
+template <>
+class grpc::SerializationTraits<strata::Answered> {
+ public:
+  static grpc::Status Serialize(const strata::Answered& from,
+                                grpc::ByteBuffer* to, bool* own) {
+    // gRPC is done with the answer when this returns.
+    grpc::Slice slice =
+        strata::ToSlice(std::move(const_cast<strata::Answered&>(from).bytes));
+    grpc::ByteBuffer(&slice, 1).Swap(to);
+    *own = true;
+    return grpc::Status::OK;
+  }
+};
+
+namespace strata {
+
+RawService::RawService(std::vector<UnaryMethod> methods)
+    : methods_(std::move(methods)) {
+  for (size_t i = 0; i < methods_.size(); ++i) {
+    AddMethod(new grpc::internal::RpcServiceMethod(
+        methods_[i].path.c_str(), grpc::internal::RpcMethod::NORMAL_RPC,
+        /*handler=*/nullptr));
+    MarkMethodRaw(static_cast<int>(i));
+  }
+}
+
+// One call after another: awaited, served, answered, and again.
+class GrpcWorker::Call : public GrpcWorker::Event {
+ public:
+  explicit Call(GrpcWorker* worker) : worker_(worker) {}
+
+  void Await(size_t method) {
+    method_ = method;
+    serving_ = false;
+    rpc_.emplace();
+    worker_->shared_->service.RequestAsyncUnary(
+        static_cast<int>(method), &rpc_->context, &rpc_->request,
+        &rpc_->responder, worker_->queue_.get(), worker_->queue_.get(), this);
+  }
+
+  void Happened(bool ok) override {
+    if (serving_) return worker_->EndCall(this);  // the answer was sent, or not
+    if (!ok) {
+      worker_->StopAwaiting();
+      return worker_->EndCall(this);
+    }
+    serving_ = true;
+    worker_->Await(method_);
+    Serve();
+  }
+
+  size_t method() const { return method_; }
+
+  void Reset() {
+    rpc_.reset();
+    arena_.Reset();
+  }
+
+ private:
+  // What gRPC cannot use twice.
+  struct Rpc {
+    grpc::ServerContext context;
+    Received request;
+    grpc::ServerAsyncResponseWriter<Answered> responder{&context};
+  };
+
+  static google::protobuf::ArenaOptions ArenaOptionsFor(char* block) {
+    google::protobuf::ArenaOptions options;
+    options.initial_block = block;
+    options.initial_block_size = kArenaBytes;
+    return options;
+  }
+
+  void Serve() {
+    const grpc::ByteBuffer& bytes = rpc_->request.bytes;
+    const uint64_t max = worker_->shared_->max_message_bytes;
+    if (bytes.Length() > max) {
+      return Answer(
+          ResourceExhaustedError("grpc: received message larger than max (" +
+                                 std::to_string(bytes.Length()) + " vs. " +
+                                 std::to_string(max) + ")"));
+    }
+    grpc::Slice slice;
+    if (!bytes.TrySingleSlice(&slice).ok() &&
+        !bytes.DumpToSingleSlice(&slice).ok()) {
+      return Answer(InternalError("grpc: failed to decompress the message"));
+    }
+    worker_->shared_->service.methods()[method_].call(
+        {reinterpret_cast<const char*>(slice.begin()), slice.size()}, &arena_,
+        [this](StatusOr<std::string> answer) { Answer(std::move(answer)); });
+  }
+
+  // Any thread. As soon as it has begun, Happened may be called on the
+  // worker's, and with it the next call begin.
+  void Answer(StatusOr<std::string> answer) {
+    if (answer.ok()) {
+      rpc_->responder.Finish(Answered{std::move(*answer)}, grpc::Status::OK,
+                             this);
+    } else {
+      const Status& status = answer.status();
+      rpc_->responder.FinishWithError(
+          grpc::Status(static_cast<grpc::StatusCode>(status.code()),
+                       status.message()),
+          this);
+    }
+  }
+
+  GrpcWorker* const worker_;
+  size_t method_ = 0;
+  bool serving_ = false;
+  std::optional<Rpc> rpc_;
+  alignas(8) std::array<char, kArenaBytes> block_;
+  google::protobuf::Arena arena_{ArenaOptionsFor(block_.data())};
+};
+
+// Calls of methods that are not there, one at a time.
+class GrpcWorker::UnknownCall : public GrpcWorker::Event {
+ public:
+  explicit UnknownCall(GrpcWorker* worker) : worker_(worker) { Await(); }
+
+  void Happened(bool ok) override {
+    if (answering_) {
+      if (!worker_->stopping_) return Await();
+    } else if (ok) {
+      answering_ = true;
+      const Status status = UnknownMethodError(rpc_->context.method());
+      return rpc_->stream.Finish(
+          grpc::Status(static_cast<grpc::StatusCode>(status.code()),
+                       status.message()),
+          this);
+    }
+    --worker_->pending_;
+    worker_->StopAwaiting();
+  }
+
+ private:
+  struct Rpc {
+    grpc::GenericServerContext context;
+    grpc::GenericServerAsyncReaderWriter stream{&context};
+  };
+
+  void Await() {
+    answering_ = false;
+    rpc_.emplace();
+    worker_->shared_->generic.RequestCall(&rpc_->context, &rpc_->stream,
+                                          worker_->queue_.get(),
+                                          worker_->queue_.get(), this);
+  }
+
+  GrpcWorker* const worker_;
+  bool answering_ = false;
+  std::optional<Rpc> rpc_;
+};
+
+GrpcWorker::GrpcWorker(GrpcShared* shared,
+                       std::unique_ptr<grpc::ServerCompletionQueue> queue)
+    : shared_(shared),
+      queue_(std::move(queue)),
+      starved_(shared->service.methods().size()) {}
+
+GrpcWorker::~GrpcWorker() = default;
+
+void GrpcWorker::Run() {
+  for (size_t method = 0; method < starved_.size(); ++method) {
+    for (int i = 0; i < kAwaited; ++i) Await(method);
+  }
+  ++pending_;
+  unknown_ = std::make_unique<UnknownCall>(this);
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_->Next(&tag, &ok)) {
+    static_cast<Event*>(tag)->Happened(ok);
+    CloseIfIdle();
+  }
+}
+
+void GrpcWorker::Await(size_t method) {
+  if (stopping_) return;
+  if (free_.empty()) {
+    if (calls_.size() >= limits::kMaxCallsPerQueue) {
+      starved_[method] = true;
+      return;
+    }
+    calls_.push_back(std::make_unique<Call>(this));
+    free_.push_back(calls_.back().get());
+  }
+  Call* const call = free_.back();
+  free_.pop_back();
+  ++pending_;
+  call->Await(method);
+}
+
+void GrpcWorker::EndCall(Call* call) {
+  call->Reset();
+  free_.push_back(call);
+  --pending_;
+  for (size_t method = 0; method < starved_.size() && !free_.empty();
+       ++method) {
+    if (!starved_[method]) continue;
+    starved_[method] = false;
+    Await(method);
+  }
+}
+
+void GrpcWorker::StopAwaiting() { stopping_ = true; }
+
+void GrpcWorker::CloseIfIdle() {
+  if (!stopping_ || pending_ > 0 || closed_) return;
+  closed_ = true;
+  queue_->Shutdown();
+}
+
+}  // namespace strata

@@ -1,0 +1,81 @@
+#ifndef STRATA_RPC_GRPC_WORKER_H_
+#define STRATA_RPC_GRPC_WORKER_H_
+
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/service_type.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/status.h"
+#include "rpc/unary.h"
+
+namespace strata {
+
+// Methods known to gRPC by their path alone: requests and answers are bytes.
+class RawService : public grpc::Service {
+ public:
+  explicit RawService(std::vector<UnaryMethod> methods);
+
+  const std::vector<UnaryMethod>& methods() const { return methods_; }
+  using grpc::Service::RequestAsyncUnary;
+
+ private:
+  const std::vector<UnaryMethod> methods_;
+};
+
+// What the workers of one server share. Outlives them.
+struct GrpcShared {
+  RawService service;
+  grpc::AsyncGenericService generic;  // all that `service` has not
+  // Messages beyond it are refused in the words of a Go server.
+  uint64_t max_message_bytes = 0;
+};
+
+// One completion queue and the calls that came in on it. Run() is its thread;
+// only replies may come from elsewhere.
+class GrpcWorker {
+ public:
+  // What comes back from the queue: an object of ours, told what happened.
+  class Event {
+   public:
+    virtual ~Event() = default;
+    virtual void Happened(bool ok) = 0;
+  };
+
+  GrpcWorker(GrpcShared* shared,
+             std::unique_ptr<grpc::ServerCompletionQueue> queue);
+  ~GrpcWorker();
+
+  // Returns when the server has been shut down and every call was answered.
+  void Run();
+
+ private:
+  class Call;
+  class UnknownCall;
+
+  // Awaits one more call of a method, if there may be one more.
+  void Await(size_t method);
+  void EndCall(Call* call);
+  // The server has been shut down: nothing more will come.
+  void StopAwaiting();
+  void CloseIfIdle();
+
+  GrpcShared* const shared_;
+  const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+
+  // Bound to Run()'s thread.
+  std::vector<std::unique_ptr<Call>> calls_;  // all there are
+  std::vector<Call*> free_;
+  std::unique_ptr<UnknownCall> unknown_;
+  std::vector<bool> starved_;  // methods of which no call is awaited
+  uint64_t pending_ = 0;       // calls awaited or being served
+  bool stopping_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_RPC_GRPC_WORKER_H_

@@ -1,0 +1,125 @@
+#include <functional>
+#include <utility>
+#include <variant>
+
+#include "rpc/encode.h"
+#include "rpc/read_txn.h"
+#include "rpc/services.h"
+#include "rpc/validate.h"
+#include "server/convert.h"
+
+namespace strata {
+namespace {
+
+using etcdserverpb::InternalRaftRequest;
+using google::protobuf::Arena;
+
+// The request on its way through the log. It and what the caller puts into it
+// share an arena: nothing is copied.
+template <typename Request>
+InternalRaftRequest* NewRaftRequest(Request* request) {
+  CHECK(request->GetArena() != nullptr);
+  return Arena::CreateMessage<InternalRaftRequest>(request->GetArena());
+}
+
+// Proposes, and answers with `encode` of the Result.
+template <typename Result>
+void Propose(Node* node, InternalRaftRequest* request,
+             std::string (*encode)(ResponseHeader, const Result&),
+             Reply reply) {
+  node->Propose(request, [node, encode, reply = std::move(reply)](
+                             StatusOr<ApplyResult> result) {
+    if (!result.ok()) return reply(result.status());
+    reply(encode(CurrentHeader(node), std::get<Result>(*result)));
+  });
+}
+
+}  // namespace
+
+ResponseHeader CurrentHeader(Node* node) {
+  return {.cluster_id = node->cluster_id(),
+          .member_id = node->member_id(),
+          .revision = node->store()->revision(),
+          .term = node->replication().term};
+}
+
+void KvService::Range(etcdserverpb::RangeRequest* request, Reply reply) {
+  if (Status status = CheckRange(*request); !status.ok()) {
+    return reply(std::move(status));
+  }
+  if (request->serializable()) return AnswerRange(*request, reply);
+  node_->ReadIndex(
+      [this, request, reply = std::move(reply)](const Status& status) {
+        if (!status.ok()) return reply(status);
+        AnswerRange(*request, reply);
+      });
+}
+
+void KvService::AnswerRange(const etcdserverpb::RangeRequest& request,
+                            const Reply& reply) const {
+  StatusOr<RangeResult> result = node_->store()->Range(FromProto(request));
+  if (!result.ok()) return reply(result.status());
+  reply(EncodeRangeResponse(CurrentHeader(node_), *result));
+}
+
+void KvService::Put(etcdserverpb::PutRequest* request, Reply reply) {
+  if (Status status = CheckPut(*request); !status.ok()) {
+    return reply(std::move(status));
+  }
+  InternalRaftRequest* raft = NewRaftRequest(request);
+  raft->unsafe_arena_set_allocated_put(request);
+  Propose<PutResult>(node_, raft, EncodePutResponse, std::move(reply));
+}
+
+void KvService::DeleteRange(etcdserverpb::DeleteRangeRequest* request,
+                            Reply reply) {
+  if (Status status = CheckDeleteRange(*request); !status.ok()) {
+    return reply(std::move(status));
+  }
+  InternalRaftRequest* raft = NewRaftRequest(request);
+  raft->unsafe_arena_set_allocated_delete_range(request);
+  Propose<DeleteRangeResult>(node_, raft, EncodeDeleteRangeResponse,
+                             std::move(reply));
+}
+
+void KvService::Txn(etcdserverpb::TxnRequest* request, Reply reply) {
+  if (Status status = CheckTxn(*request, options_.max_txn_ops); !status.ok()) {
+    return reply(std::move(status));
+  }
+  if (!IsReadOnly(*request)) {
+    InternalRaftRequest* raft = NewRaftRequest(request);
+    raft->unsafe_arena_set_allocated_txn(request);
+    return Propose<TxnResult>(node_, raft, EncodeTxnResponse, std::move(reply));
+  }
+  if (IsSerializable(*request)) return AnswerReadTxn(*request, reply);
+  node_->ReadIndex(
+      [this, request, reply = std::move(reply)](const Status& status) {
+        if (!status.ok()) return reply(status);
+        AnswerReadTxn(*request, reply);
+      });
+}
+
+void KvService::AnswerReadTxn(const etcdserverpb::TxnRequest& request,
+                              const Reply& reply) const {
+  StatusOr<TxnResult> result = ReadTxn(*node_->store(), FromProto(request));
+  if (!result.ok()) return reply(result.status());
+  reply(EncodeTxnResponse(CurrentHeader(node_), *result));
+}
+
+void KvService::Compact(etcdserverpb::CompactionRequest* request, Reply reply) {
+  InternalRaftRequest* raft = NewRaftRequest(request);
+  raft->unsafe_arena_set_allocated_compaction(request);
+  const bool physical = request->physical();
+  const Revision revision(request->revision());
+  node_->Propose(raft,
+                 [node = node_, physical, revision,
+                  reply = std::move(reply)](StatusOr<ApplyResult> result) {
+                   if (!result.ok()) return reply(result.status());
+                   const auto answer = [node, reply] {
+                     reply(EncodeHeaderResponse(CurrentHeader(node)));
+                   };
+                   physical ? node->WaitCompacted(revision, answer) : answer();
+                 });
+}
+
+}  // namespace strata

@@ -1,0 +1,142 @@
+#include "rpc/services.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace strata {
+namespace {
+
+// Where no key is involved etcd leaves the revision out.
+void FillHeader(const ResponseHeader& header,
+                etcdserverpb::ResponseHeader* out) {
+  out->set_cluster_id(header.cluster_id.value());
+  out->set_member_id(header.member_id.value());
+  out->set_revision(header.revision.value());
+  out->set_raft_term(header.term.value());
+}
+
+void FillMember(const MemberRecord& member, etcdserverpb::Member* out) {
+  out->set_id(member.id.value());
+  out->set_name(member.name);
+  for (const std::string& url : member.peer_urls) out->add_peerurls(url);
+  for (const std::string& url : member.client_urls) out->add_clienturls(url);
+  out->set_islearner(member.is_learner);
+}
+
+}  // namespace
+
+void MaintenanceService::Status(etcdserverpb::StatusRequest*, Reply reply) {
+  const ReplicatorStatus replication = node_->replication();
+  const BackendSizes sizes = node_->store()->Sizes();
+  etcdserverpb::StatusResponse response;
+  FillHeader(CurrentHeader(node_), response.mutable_header());
+  response.set_version(node_->level().ClusterVersion());
+  response.set_dbsize(static_cast<int64_t>(sizes.file_bytes));
+  response.set_dbsizeinuse(static_cast<int64_t>(sizes.in_use_bytes));
+  response.set_leader(replication.leader.value());
+  response.set_raftindex(replication.committed.value());
+  response.set_raftterm(replication.term.value());
+  response.set_raftappliedindex(node_->store()->applied().value());
+  if (replication.leader == MemberId(0)) {
+    response.add_errors("etcdserver: no leader");
+  }
+  if (node_->level().StoresStorageVersion()) {
+    response.set_storageversion(node_->level().ClusterVersion());
+  }
+  reply(response.SerializeAsString());
+}
+
+void MaintenanceService::HashKV(etcdserverpb::HashKVRequest* request,
+                                Reply reply) {
+  const Revision revision(request->revision());
+  worker_->Post([node = node_, revision, reply = std::move(reply)] {
+    const StatusOr<HashKvResult> result = node->store()->HashKv(revision);
+    if (!result.ok()) return reply(result.status());
+    etcdserverpb::HashKVResponse response;
+    ResponseHeader header = CurrentHeader(node);
+    header.revision = result->current;
+    FillHeader(header, response.mutable_header());
+    response.set_hash(result->hash);
+    response.set_compact_revision(result->compact_revision.value());
+    if (node->level().AnswersHashRevision()) {
+      response.set_hash_revision(result->hash_revision.value());
+    }
+    reply(response.SerializeAsString());
+  });
+}
+
+void ClusterService::MemberList(etcdserverpb::MemberListRequest* request,
+                                Reply reply) {
+  if (!request->linearizable()) return AnswerMemberList(reply);
+  node_->ReadIndex([this, reply = std::move(reply)](const Status& status) {
+    if (!status.ok()) return reply(status);
+    AnswerMemberList(reply);
+  });
+}
+
+void ClusterService::AnswerMemberList(const Reply& reply) const {
+  etcdserverpb::MemberListResponse response;
+  ResponseHeader header = CurrentHeader(node_);
+  header.revision = Revision(0);  // no key is involved
+  FillHeader(header, response.mutable_header());
+  for (const auto& [id, member] : node_->membership().members) {
+    FillMember(member, response.add_members());
+  }
+  reply(response.SerializeAsString());
+}
+
+void HealthService::Check(grpc::health::v1::HealthCheckRequest* request,
+                          Reply reply) {
+  if (!request->service().empty()) {
+    return reply(NotFoundError("unknown service"));
+  }
+  grpc::health::v1::HealthCheckResponse response;
+  response.set_status(grpc::health::v1::HealthCheckResponse::SERVING);
+  reply(response.SerializeAsString());
+}
+
+std::vector<UnaryMethod> Services::Methods() {
+  const std::string kv = "/etcdserverpb.KV/";
+  const std::string maintenance = "/etcdserverpb.Maintenance/";
+  return {
+      MakeUnary(kv + "Range", &kv_, &KvService::Range),
+      MakeUnary(kv + "Put", &kv_, &KvService::Put),
+      MakeUnary(kv + "DeleteRange", &kv_, &KvService::DeleteRange),
+      MakeUnary(kv + "Txn", &kv_, &KvService::Txn),
+      MakeUnary(kv + "Compact", &kv_, &KvService::Compact),
+      MakeUnary(maintenance + "Status", &maintenance_,
+                &MaintenanceService::Status),
+      MakeUnary(maintenance + "HashKV", &maintenance_,
+                &MaintenanceService::HashKV),
+      MakeUnary("/etcdserverpb.Cluster/MemberList", &cluster_,
+                &ClusterService::MemberList),
+      MakeUnary("/grpc.health.v1.Health/Check", &health_,
+                &HealthService::Check),
+  };
+}
+
+Status UnknownMethodError(std::string_view path) {
+  const std::string_view name = path.substr(path.starts_with('/') ? 1 : 0);
+  const size_t slash = name.rfind('/');
+  if (slash == std::string_view::npos) {
+    return UnimplementedError("malformed method name: \"" + std::string(path) +
+                              "\"");
+  }
+  const std::string service_name(name.substr(0, slash));
+  const std::string method_name(name.substr(slash + 1));
+  const auto* service =
+      google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
+          service_name);
+  if (service == nullptr) {
+    return UnimplementedError("unknown service " + service_name);
+  }
+  if (service->FindMethodByName(method_name) == nullptr) {
+    return UnimplementedError("unknown method " + method_name +
+                              " for service " + service_name);
+  }
+  return UnimplementedError("strata does not implement " + service_name + "." +
+                            method_name + " yet");
+}
+
+}  // namespace strata

@@ -1,0 +1,106 @@
+#ifndef STRATA_RPC_SERVICES_H_
+#define STRATA_RPC_SERVICES_H_
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/loop.h"
+#include "base/status.h"
+#include "rpc/encode.h"
+#include "rpc/proto/health.pb.h"
+#include "rpc/proto/raft_internal.pb.h"
+#include "rpc/proto/rpc.pb.h"
+#include "rpc/unary.h"
+#include "server/node.h"
+
+// The services of the v3 API as a member of one answers them, without a
+// transport. Thread-safe: what they share is the node. A request lives on an
+// arena, of which a handler takes what it needs.
+namespace strata {
+
+struct KvOptions {
+  int64_t max_txn_ops = limits::kMaxTxnOps;
+};
+
+// Ranges, and transactions of ranges only, are answered from the store on the
+// caller's thread (after a ReadIndex, if they are to be linearizable); the rest
+// goes through the log.
+class KvService {
+ public:
+  KvService(Node* node, KvOptions options) : node_(node), options_(options) {}
+
+  void Range(etcdserverpb::RangeRequest* request, Reply reply);
+  void Put(etcdserverpb::PutRequest* request, Reply reply);
+  void DeleteRange(etcdserverpb::DeleteRangeRequest* request, Reply reply);
+  void Txn(etcdserverpb::TxnRequest* request, Reply reply);
+  void Compact(etcdserverpb::CompactionRequest* request, Reply reply);
+
+ private:
+  void AnswerRange(const etcdserverpb::RangeRequest& request,
+                   const Reply& reply) const;
+  void AnswerReadTxn(const etcdserverpb::TxnRequest& request,
+                     const Reply& reply) const;
+
+  Node* const node_;
+  const KvOptions options_;
+};
+
+// `worker` runs what takes long (HashKV reads every revision).
+class MaintenanceService {
+ public:
+  MaintenanceService(Node* node, Loop* worker) : node_(node), worker_(worker) {}
+
+  void Status(etcdserverpb::StatusRequest* request, Reply reply);
+  void HashKV(etcdserverpb::HashKVRequest* request, Reply reply);
+
+ private:
+  Node* const node_;
+  Loop* const worker_;
+};
+
+class ClusterService {
+ public:
+  explicit ClusterService(Node* node) : node_(node) {}
+
+  void MemberList(etcdserverpb::MemberListRequest* request, Reply reply);
+
+ private:
+  void AnswerMemberList(const Reply& reply) const;
+
+  Node* const node_;
+};
+
+// A member that answers serves.
+class HealthService {
+ public:
+  void Check(grpc::health::v1::HealthCheckRequest* request, Reply reply);
+};
+
+// All of the above; outlives what Methods() gave.
+class Services {
+ public:
+  Services(Node* node, Loop* worker, KvOptions options)
+      : kv_(node, options), maintenance_(node, worker), cluster_(node) {}
+
+  std::vector<UnaryMethod> Methods();
+
+ private:
+  KvService kv_;
+  MaintenanceService maintenance_;
+  ClusterService cluster_;
+  HealthService health_;
+};
+
+// Why a method that is not among those has no answer, in a Go server's words
+// if etcd has no such method either.
+Status UnknownMethodError(std::string_view path);
+
+// The header of an answer about the store as it is now.
+ResponseHeader CurrentHeader(Node* node);
+
+}  // namespace strata
+
+#endif  // STRATA_RPC_SERVICES_H_
