@@ -1,0 +1,328 @@
+#include "cmd/daemon/command_line.h"
+
+#include <charconv>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "cmd/daemon/flag_set.h"
+#include "cmd/daemon/values.h"
+
+namespace strata {
+namespace {
+
+constexpr std::string_view kIntroduction =
+    R"(Strata: a durable, revision-keyed store that speaks etcd's v3 API and keeps
+etcd's data directory.
+
+Usage:
+
+  stratad [flags]
+    Serve the store in --data-dir to etcd's clients.
+
+  stratad --version
+    Show the versions of strata and of the etcd it stands in for.
+
+  stratad -h | --help
+    Show this.
+
+Flags and their environment variables are etcd's: --data-dir is ETCD_DATA_DIR.
+A flag wins over its variable. For a first try:
+
+  stratad --data-dir /tmp/strata
+  etcdctl put greeting hello
+)";
+
+constexpr std::string_view kVersionText =
+    "strata Version: 0.1.0\netcd Level: 3.5 by default; 3.4, 3.5, 3.6\n";
+
+template <typename Number>
+Flag NumberFlag(std::string name, Number* target, std::string help) {
+  auto set = [target](const std::string& value) {
+    Number number = 0;
+    const char* const end = value.data() + value.size();
+    const auto [parsed, error] = std::from_chars(value.data(), end, number);
+    if (error == std::errc::result_out_of_range) {
+      return InvalidArgumentError("value out of range");
+    }
+    if (error != std::errc() || parsed != end) {
+      return InvalidArgumentError("parse error");
+    }
+    *target = number;
+    return Status::Ok();
+  };
+  return {.name = std::move(name),
+          .shown_default = std::to_string(*target),
+          .help = std::move(help),
+          .set = set};
+}
+
+Flag TextFlag(std::string name, std::string* target, std::string help) {
+  auto set = [target](const std::string& value) {
+    *target = value;
+    return Status::Ok();
+  };
+  return {.name = std::move(name),
+          .shown_default = *target,
+          .help = std::move(help),
+          .set = set};
+}
+
+Flag DurationFlag(std::string name, Duration* target, std::string shown,
+                  std::string help) {
+  auto set = [target](const std::string& value) {
+    ASSIGN_OR_RETURN(*target, ParseDuration(value));
+    return Status::Ok();
+  };
+  return {.name = std::move(name),
+          .shown_default = std::move(shown),
+          .help = std::move(help),
+          .set = set};
+}
+
+Flag UrlsFlag(std::string name, std::vector<std::string>* target,
+              std::string help) {
+  auto set = [target](const std::string& value) {
+    ASSIGN_OR_RETURN(*target, ParseUrls(value));
+    return Status::Ok();
+  };
+  return {.name = std::move(name),
+          .shown_default = target->empty() ? "" : target->front(),
+          .help = std::move(help),
+          .set = set};
+}
+
+// Go's notation of a truth.
+Flag SwitchFlag(std::string name, bool* target, std::string help) {
+  auto set = [target](const std::string& value) {
+    static const std::set<std::string> kTrue = {"1",    "t",    "T",
+                                                "TRUE", "true", "True"};
+    static const std::set<std::string> kFalse = {"0",     "f",     "F",
+                                                 "FALSE", "false", "False"};
+    *target = kTrue.contains(value);
+    return *target || kFalse.contains(value)
+               ? Status::Ok()
+               : InvalidArgumentError("parse error");
+  };
+  return {.name = std::move(name),
+          .shown_default = *target ? "true" : "false",
+          .help = std::move(help),
+          .set = set,
+          .is_switch = true};
+}
+
+// One of a few words.
+Flag ChoiceFlag(std::string name, std::string shown,
+                std::map<std::string, std::function<void()>> choices,
+                std::string help) {
+  auto set = [choices = std::move(choices)](const std::string& value) {
+    if (const auto found = choices.find(value); found != choices.end()) {
+      found->second();
+      return Status::Ok();
+    }
+    std::string words;
+    for (const auto& [word, action] : choices) {
+      words += (words.empty() ? "" : ", ") + word;
+    }
+    return InvalidArgumentError("invalid value; it is one of " + words);
+  };
+  return {.name = std::move(name),
+          .shown_default = std::move(shown),
+          .help = std::move(help),
+          .set = std::move(set)};
+}
+
+void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
+  NodeOptions* const node = &options->node;
+  GrpcServerOptions* const grpc = &options->grpc;
+  flags->Group("Member");
+  flags->Add(TextFlag("name", &node->name, "Human-readable name."));
+  Flag data_dir = TextFlag("data-dir", &node->data_dir,
+                           "Directory of the data; made if missing.");
+  data_dir.shown_default = "${name}.etcd";
+  flags->Add(std::move(data_dir));
+  flags->Add(TextFlag("wal-dir", &node->wal_dir,
+                      "Directory of the log, if it is to be elsewhere."));
+  flags->Add(NumberFlag("snapshot-count", &node->snapshot_count,
+                        "Log entries between raft snapshots."));
+  flags->Add(UrlsFlag("listen-client-urls", &options->listen_client_urls,
+                      "Comma-separated URLs to serve clients on."));
+  flags->Add(NumberFlag("max-snapshots", &node->max_snapshots,
+                        "Snapshot files kept (0 is all)."));
+  flags->Add(
+      NumberFlag("max-wals", &node->max_wals, "Log files kept (0 is all)."));
+  flags->Add(NumberFlag("max-txn-ops", &options->kv.max_txn_ops,
+                        "Operations in a transaction, at most."));
+  flags->Add(NumberFlag("max-request-bytes", &grpc->max_request_bytes,
+                        "Bytes of a request, at most."));
+  flags->Add(NumberFlag("max-concurrent-streams", &grpc->max_concurrent_streams,
+                        "Calls at a time on one connection, at most."));
+  flags->Add(DurationFlag("grpc-keepalive-min-time", &grpc->keepalive_min_time,
+                          "5s", "Clients that ping more often are closed."));
+  flags->Add(DurationFlag("grpc-keepalive-interval", &grpc->keepalive_interval,
+                          "2h", "How often clients are pinged (0: never)."));
+  flags->Add(
+      DurationFlag("grpc-keepalive-timeout", &grpc->keepalive_timeout, "20s",
+                   "A client that does not answer a ping is closed after."));
+  flags->Add(SwitchFlag("memory-mlock", &node->btree.mlock,
+                        "Keep the backend's pages in memory."));
+}
+
+void AddBackendFlags(StratadOptions* options, FlagSet* flags) {
+  NodeOptions* const node = &options->node;
+  flags->Group("Backend");
+  flags->Add(DurationFlag("backend-batch-interval", &node->batch_interval,
+                          "100ms",
+                          "Changes are written to the backend after this."));
+  flags->Add(NumberFlag("backend-batch-limit", &node->batch_changes,
+                        "Changes are written to the backend after so many."));
+  flags->Add(ChoiceFlag(
+      "backend-bbolt-freelist-type", "map",
+      {{"map", [node] { node->btree.freelist_type = FreelistType::kMap; }},
+       {"array", [node] { node->btree.freelist_type = FreelistType::kArray; }}},
+      "How free pages are kept in memory: map or array."));
+  flags->Add(
+      ChoiceFlag("backend", "btree",
+                 {{"btree", [node] { node->backend = BackendKind::kBtree; }},
+                  {"mem", [node] { node->backend = BackendKind::kMem; }}},
+                 "Strata's own: btree, a file as etcd's; or mem, nothing but "
+                 "the log on disk."));
+}
+
+void AddClusteringFlags(StratadOptions* options, FlagSet* flags) {
+  NodeOptions* const node = &options->node;
+  flags->Group("Clustering (one member: strata joins no cluster yet)");
+  flags->Add(UrlsFlag("initial-advertise-peer-urls",
+                      &node->initial_advertise_peer_urls,
+                      "Peer URLs of a new member; they make its id."));
+  flags->Add(TextFlag("initial-cluster", &node->initial_cluster,
+                      "name=url,... of a new cluster: this member alone."));
+  flags->Add(TextFlag("initial-cluster-token", &node->initial_cluster_token,
+                      "Makes the ids of one new cluster differ from "
+                      "another's."));
+  flags->Add(
+      ChoiceFlag("initial-cluster-state", "new",
+                 {{"new", [options] { options->join_existing = false; }},
+                  {"existing", [options] { options->join_existing = true; }}},
+                 "new or existing; no more than a check once there are data."));
+  flags->Add(UrlsFlag("advertise-client-urls", &node->advertise_client_urls,
+                      "Client URLs that this member tells others."));
+  flags->Add(UrlsFlag("listen-peer-urls", &options->listen_peer_urls,
+                      "Taken for etcd's sake: there is no peer listener yet."));
+  auto set = [node](const std::string& value) {
+    ASSIGN_OR_RETURN(node->level, Level::Parse(value));
+    return Status::Ok();
+  };
+  flags->Add({.name = "etcd-level",
+              .shown_default = "3.5",
+              .help = "Strata's own: the etcd release whose rules are "
+                      "followed, 3.4, 3.5 or 3.6; an existing directory has "
+                      "its own.",
+              .set = set});
+}
+
+void AddLoggingFlags(LogOptions* log, FlagSet* flags) {
+  const auto level = [log](LogLevel value) {
+    return [log, value] { log->level = value; };
+  };
+  flags->Group("Logging");
+  flags->Add(ChoiceFlag("logger", "zap", {{"zap", [] {}}},
+                        "Lines in the shape of zap's."));
+  auto set_outputs = [log](const std::string& value) {
+    log->outputs = SplitCommas(value);
+    return Status::Ok();
+  };
+  flags->Add({.name = "log-outputs",
+              .shown_default = "default",
+              .help = "Comma-separated: default or stderr, stdout, files.",
+              .set = set_outputs});
+  flags->Add(ChoiceFlag("log-level", "info",
+                        {{"debug", level(LogLevel::kDebug)},
+                         {"info", level(LogLevel::kInfo)},
+                         {"warn", level(LogLevel::kWarn)},
+                         {"error", level(LogLevel::kError)},
+                         {"panic", level(LogLevel::kError)},
+                         {"fatal", level(LogLevel::kError)}},
+                        "debug, info, warn or error."));
+  flags->Add(
+      ChoiceFlag("log-format", "json",
+                 {{"json", [log] { log->format = LogFormat::kJson; }},
+                  {"console", [log] { log->format = LogFormat::kConsole; }}},
+                 "json, or console for people."));
+}
+
+// What can be known only when all flags are.
+Status Complete(const FlagSet& flags, StratadOptions* options) {
+  NodeOptions* const node = &options->node;
+  if (node->data_dir.empty()) node->data_dir = node->name + ".etcd";
+  node->max_request_bytes = options->grpc.max_request_bytes;
+  if (flags.Given("listen-client-urls") &&
+      !flags.Given("advertise-client-urls")) {
+    return InvalidArgumentError(
+        "--advertise-client-urls is required when --listen-client-urls is set "
+        "explicitly. See 'stratad --help'.");
+  }
+  for (const std::string& url : options->listen_client_urls) {
+    ASSIGN_OR_RETURN(std::string address, ListenAddress(url));
+    options->grpc.addresses.push_back(std::move(address));
+  }
+  return Status::Ok();
+}
+
+CommandLine Print(std::string output) {
+  return {.serve = false,
+          .options = {},
+          .exit_code = 0,
+          .output = std::move(output),
+          .error = ""};
+}
+
+CommandLine Refuse(const FlagError& error) {
+  return {.serve = false,
+          .options = {},
+          .exit_code = error.exit_code,
+          .output = "",
+          .error = error.text + "\n"};
+}
+
+}  // namespace
+
+CommandLine ParseCommandLine(const std::vector<std::string>& arguments,
+                             const std::map<std::string, std::string>& env) {
+  CommandLine result;
+  StratadOptions* const options = &result.options;
+  options->listen_client_urls = {"http://localhost:2379"};
+  options->node.advertise_client_urls = {"http://localhost:2379"};
+  options->node.initial_advertise_peer_urls = {"http://localhost:2380"};
+  FlagSet flags;
+  AddMemberFlags(options, &flags);
+  AddBackendFlags(options, &flags);
+  AddClusteringFlags(options, &flags);
+  AddLoggingFlags(&options->log, &flags);
+  flags.Group("Unsafe feature");
+  bool no_fsync = false;
+  flags.Add(SwitchFlag("unsafe-no-fsync", &no_fsync,
+                       "Do not sync: a power loss loses data."));
+
+  for (const std::string& argument : arguments) {
+    if (argument == "-h" || argument == "-help" || argument == "--help") {
+      return Print(std::string(kIntroduction) + flags.Help());
+    }
+    if (argument == "-version" || argument == "--version") {
+      return Print(std::string(kVersionText));
+    }
+  }
+  FlagError error = flags.ParseArguments(arguments);
+  if (error.exit_code == 0) {
+    error = flags.ParseEnvironment(env, &options->warnings);
+  }
+  if (error.exit_code != 0) return Refuse(error);
+  options->node.fsync = !no_fsync;
+  if (Status status = Complete(flags, options); !status.ok()) {
+    return Refuse({1, status.message()});
+  }
+  result.serve = true;
+  return result;
+}
+
+}  // namespace strata

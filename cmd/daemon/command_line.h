@@ -1,0 +1,45 @@
+#ifndef STRATA_CMD_DAEMON_COMMAND_LINE_H_
+#define STRATA_CMD_DAEMON_COMMAND_LINE_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cmd/daemon/logger.h"
+#include "rpc/grpc_server.h"
+#include "rpc/services.h"
+#include "server/node.h"
+
+namespace strata {
+
+struct StratadOptions {
+  NodeOptions node;
+  KvOptions kv;
+  GrpcServerOptions grpc;
+  LogOptions log;
+  std::vector<std::string> listen_client_urls;
+  std::vector<std::string> listen_peer_urls;  // checked, not listened on yet
+  bool join_existing = false;  // --initial-cluster-state=existing
+  // Said when the log is open.
+  std::vector<std::string> warnings;
+};
+
+// What a command line asks for: to serve, or to print and leave.
+struct CommandLine {
+  bool serve = false;
+  StratadOptions options;  // if `serve`
+  int exit_code = 0;       // if not
+  std::string output;      // for stdout
+  std::string error;       // for stderr
+};
+
+// Understands etcd's flags (-name x, --name x, --name=x) and, for those not
+// given, its variables (ETCD_NAME=x). As etcd's: an unknown flag or a value
+// that cannot be read exits 2, or 1 if it is a variable's; an unknown ETCD_
+// variable is a warning. `arguments` is without the program's name.
+CommandLine ParseCommandLine(const std::vector<std::string>& arguments,
+                             const std::map<std::string, std::string>& env);
+
+}  // namespace strata
+
+#endif  // STRATA_CMD_DAEMON_COMMAND_LINE_H_

@@ -1,0 +1,99 @@
+#include "cmd/daemon/serve.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/env.h"
+#include "base/loop.h"
+#include "rpc/grpc_server.h"
+#include "rpc/services.h"
+#include "server/node.h"
+
+namespace strata {
+namespace {
+
+// Calls that have not ended this long after the signal are cut off.
+constexpr Duration kGrace = std::chrono::seconds(10);
+
+std::string Join(const std::vector<std::string>& parts) {
+  std::string joined;
+  for (const std::string& part : parts) {
+    joined += (joined.empty() ? "" : ",") + part;
+  }
+  return joined;
+}
+
+void LogStart(const StratadOptions& options, Logger* logger) {
+  for (const std::string& warning : options.warnings) logger->Warn(warning);
+  logger->Info(
+      "starting strata",
+      {{"name", options.node.name},
+       {"data-dir", options.node.data_dir},
+       {"listen-client-urls", Join(options.listen_client_urls)},
+       {"advertise-client-urls", Join(options.node.advertise_client_urls)}});
+  if (!options.node.fsync) {
+    logger->Warn("--unsafe-no-fsync: a power loss will lose data");
+  }
+}
+
+// etcd ignores the state of the cluster once there is a log.
+Status CheckClusterState(const StratadOptions& options) {
+  const std::string wal_dir =
+      options.node.wal_dir.empty()
+          ? JoinPath(options.node.data_dir, "member/wal")
+          : options.node.wal_dir;
+  if (!options.join_existing || Env::Posix()->Exists(wal_dir)) {
+    return Status::Ok();
+  }
+  return UnimplementedError(
+      "--initial-cluster-state=existing: strata cannot join a cluster yet, and "
+      "there is no log in " +
+      wal_dir);
+}
+
+// Serves an open node.
+Status ServeNode(const StratadOptions& options, Node* node, Loop* worker,
+                 Logger* logger, const std::function<void()>& wait) {
+  Services services(node, worker, options.kv);
+  ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> server,
+                   GrpcServer::Start(options.grpc, services.Methods()));
+  logger->Info("ready to serve client requests");
+  for (const std::string& address : options.grpc.addresses) {
+    logger->Info(
+        "serving client traffic insecurely; anyone who can connect may read "
+        "and write",
+        {{"address", address}});
+  }
+  wait();
+  logger->Info("stopping: finishing the calls that are being served");
+  server->Shutdown(kGrace);
+  return Status::Ok();
+}
+
+}  // namespace
+
+Status Serve(const StratadOptions& options, Logger* logger,
+             const std::function<void()>& wait,
+             const std::function<void(const Status&)>& on_fatal) {
+  LogStart(options, logger);
+  RETURN_IF_ERROR(CheckClusterState(options));
+  const auto loop = NewThreadedLoop("node");
+  const auto flusher = NewThreadedLoop("flusher");
+  const auto background = NewThreadedLoop("background");
+  const auto worker = NewThreadedLoop("worker");
+  ASSIGN_OR_RETURN(const std::unique_ptr<Node> node,
+                   Node::Open(options.node, {.env = Env::Posix(),
+                                             .loop = loop.get(),
+                                             .flusher = flusher.get(),
+                                             .background = background.get(),
+                                             .logger = logger,
+                                             .on_fatal = on_fatal}));
+  const Status served =
+      ServeNode(options, node.get(), worker.get(), logger, wait);
+  const Status stopped = node->Stop();
+  logger->Info("stopped", {{"data-dir", options.node.data_dir}});
+  return served.ok() ? stopped : served;
+}
+
+}  // namespace strata
