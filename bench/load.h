@@ -1,0 +1,42 @@
+#ifndef STRATA_BENCH_LOAD_H_
+#define STRATA_BENCH_LOAD_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "base/status.h"
+#include "bench/histogram.h"
+#include "bench/workload.h"
+
+namespace strata::bench {
+
+struct LoadOptions {
+  std::string target = "127.0.0.1:2379";
+  int connections = 1;
+  int outstanding = 1;  // calls at any time, over all connections
+  // Calls before this are made but not counted.
+  std::chrono::milliseconds warm_up{500};
+  std::chrono::milliseconds duration{3000};
+  int server_pid = 0;  // whose CPU time is read; 0: nobody's
+};
+
+struct LoadResult {
+  uint64_t calls = 0;  // answered within the time that counts
+  double seconds = 0;
+  Histogram latency;
+  // CPU time, all threads, while it counted.
+  std::chrono::nanoseconds client_cpu{0};
+  std::chrono::nanoseconds server_cpu{0};
+};
+
+// Keeps `outstanding` calls on their way until the time is over or the workload
+// ends. One thread does it all. The first call that fails ends it.
+StatusOr<LoadResult> RunLoad(const LoadOptions& options, Workload* workload);
+
+// CPU time of all threads of a process so far.
+StatusOr<std::chrono::nanoseconds> CpuTime(int pid);
+
+}  // namespace strata::bench
+
+#endif  // STRATA_BENCH_LOAD_H_
