@@ -262,7 +262,7 @@ class Documents(Planted):
         super().setUp()
         self.plant("Makefile", "all test: # all\n\ttrue\n")
         self.plant("tools/setup", "true\n")
-        self.plant("docs/examples/a.cc", "int Answer();\nint x = 1;\n")
+        self.plant("docs/examples/a.cc", "int Answer();\n  int x = 1;\n")
 
     def found(self, text):
         self.plant("README.md", text)

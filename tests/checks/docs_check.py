@@ -3,8 +3,8 @@
 - A link to a file or a heading of ours leads somewhere.
 - A command in a `sh` block is a target of the Makefile, a script of ours, or
   one of the few tools a newcomer needs before there is anything of ours.
-- A `cpp` block stands, word for word, in a file of docs/examples, which is
-  compiled and run.
+- A `cpp` block stands, but for its indentation, in a file of docs/examples,
+  which is compiled and run.
 - A `console` block is run by readme_test.
 """
 import re
@@ -91,8 +91,12 @@ def command_problem(top, command):
     return f"unknown command {words[0] if words else command!r}"
 
 
+def flush_left(code):
+    return "".join(line.strip() + "\n" for line in code.splitlines())
+
+
 def block_problems(top, name, text):
-    examples = [tree.read(top, file) for file in tree.files(top)
+    examples = [flush_left(tree.read(top, file)) for file in tree.files(top)
                 if file.startswith("docs/examples/")]
     for language, line, content in blocks(text):
         if language not in LANGUAGES:
@@ -102,7 +106,8 @@ def block_problems(top, name, text):
                 why = command_problem(top, command)
                 if why:
                     yield f"{name}:{line}: {command.strip()}: {why}"
-        if language == "cpp" and not any(content in text for text in examples):
+        if language == "cpp" and not any(flush_left(content) in example
+                                         for example in examples):
             yield f"{name}:{line}: this code is not in docs/examples"
 
 
