@@ -85,7 +85,7 @@ void StoreImpl::FlushFrozen() {
 
 // If it fails for want of space, it will be tried again.
 Status StoreImpl::WriteFrozen() {
-  const Status status = TryWriteFrozen();
+  Status status = TryWriteFrozen();
   if (!status.ok() && Survives(status)) {
     Post(&StoreImpl::FlushFrozen, NextRetry());
   }

@@ -230,7 +230,7 @@ class Layering(Planted):
             self.found("server/a.cc", '"rpc/proto/rpc.grpc.pb.h"'), "grpc.pb.h")
 
     def test_facade_does_not_know_rpc(self):
-        self.assert_found(self.found("strata.cc", '"rpc/server.h"'), "rpc/server.h")
+        self.assert_found(self.found("strata.cc", '"rpc/services.h"'), "rpc/services.h")
 
     def test_raft_is_pure(self):
         self.assert_found(self.found("raft/a.cc", '"base/env.h"'), "no I/O")
