@@ -37,8 +37,9 @@ def wait_until_healthy(process, env):
     sys.exit("not healthy after 30 s")
 
 
-def hinted_problems(printed, env):
-    """The commands `make run` says to type next work."""
+def hinted_problems(printed):
+    """The commands `make run` says to type next work, as they are."""
+    env = server.clean_environment()
     commands = re.findall(r"^  (etcdctl .*)$", printed, re.MULTILINE)
     if not commands:
         yield f"make run says no command to type next: {printed}"
@@ -65,7 +66,7 @@ def main():
             wait_until_healthy(process, env)
             found = list(console.problems(
                 "README.md", tree.read(ROOT, "README.md"), ROOT, env))
-            found += hinted_problems(printed.read_text(errors="replace"), env)
+            found += hinted_problems(printed.read_text(errors="replace"))
         finally:
             process.send_signal(signal.SIGTERM)
             code = process.wait(30)
