@@ -6,9 +6,11 @@
 
 namespace strata::btree {
 
-Checker::Checker(const PageSource& source, const Meta& meta, Report report)
+Checker::Checker(const PageSource& source, const Meta& meta, CheckDepth depth,
+                 Report report)
     : source_(source),
       meta_(meta),
+      depth_(depth),
       report_(std::move(report)),
       reached_(meta.high_water, false) {}
 
@@ -22,7 +24,13 @@ void Checker::Walk() {
       Reach(id, uint64_t{source_.header(id).overflow} + 1);
     }
   }
-  WalkPage(PageId(meta_.root.root), {}, 0);
+  WalkTree(PageId(meta_.root.root), 0);
+}
+
+void Checker::WalkTree(PageId root, int depth) {
+  const int outer = std::exchange(leaf_depth_, -1);
+  WalkPage(root, {}, depth);
+  leaf_depth_ = outer;
 }
 
 void Checker::WalkPage(PageId id, const Bounds& bounds, int depth) {
@@ -35,18 +43,13 @@ void Checker::WalkPage(PageId id, const Bounds& bounds, int depth) {
     Fault(id, reason);
     return;
   }
-  const uint64_t pages = uint64_t{source_.header(id).overflow} + 1;
-  for (uint64_t i = 0; i < pages; ++i) {
-    if (reached_[(id + i).value()]) {
-      Fault(id + i, "reached twice");
-      return;
-    }
-  }
-  Reach(id, pages);
+  if (!Reach(id, uint64_t{source_.header(id).overflow} + 1)) return;
   StatusOr<Page> page = source_.Read(id);
   if (!page.ok()) {
     Fault(page.status());
   } else if (page->is_leaf()) {
+    if (leaf_depth_ < 0) leaf_depth_ = depth;
+    if (leaf_depth_ != depth) Fault(id, "a leaf beside a branch");
     WalkLeaf(id, *page, bounds, depth);
   } else {
     WalkBranch(id, *page, bounds, depth);
@@ -56,7 +59,8 @@ void Checker::WalkPage(PageId id, const Bounds& bounds, int depth) {
 void Checker::WalkBranch(PageId id, const Page& page, const Bounds& bounds,
                          int depth) {
   std::vector<Item> items;
-  if (page.count() == 0) Fault(id, "a branch without child");
+  const int least = depth_ == CheckDepth::kStrict ? 2 : 1;
+  if (page.count() < least) Fault(id, "a branch with too few children");
   if (!CheckItems(id, page, bounds, &items)) return;
   for (size_t i = 0; i < items.size() && !stopped_; ++i) {
     Bounds inner = {items[i].key, bounds.high};
@@ -79,13 +83,74 @@ void Checker::WalkBucket(PageId id, std::string_view value, int depth) {
   if (!bucket.ok()) {
     Fault(bucket.status());
   } else if (bucket->root != 0) {
-    WalkPage(PageId(bucket->root), {}, depth + 1);
+    if (depth_ == CheckDepth::kBranches) {
+      WalkBranchesOf(PageId(bucket->root));
+    } else {
+      WalkTree(PageId(bucket->root), depth + 1);
+    }
   } else if (auto header =
                  Load<PageHeader>(value.data() + sizeof(BucketHeader));
              header.id != 0 || header.overflow != 0) {
     Fault(id, "inline bucket: holds a page's number");
   } else {
     WalkLeaf(id, bucket->leaf, {}, depth + 1);
+  }
+}
+
+void Checker::WalkBranchesOf(PageId root) {
+  const int levels = LevelsBelow(root, /*left=*/true);
+  const int right = LevelsBelow(root, /*left=*/false);
+  if (levels < 0 || right < 0) return;
+  if (levels == right) {
+    WalkBranchLevel(root, {}, levels);
+  } else {
+    Fault(root, "its leaves are not all at one depth");
+  }
+}
+
+int Checker::LevelsBelow(PageId root, bool left) {
+  PageId id = root;
+  for (int levels = 0; levels <= kMaxDepth; ++levels) {
+    StatusOr<Page> page = source_.Read(id);
+    if (!page.ok()) {
+      Fault(page.status());
+      return -1;
+    }
+    if (page->is_leaf()) return levels;
+    Item edge;
+    if (page->count() == 0 || !page->Get(left ? 0 : page->count() - 1, &edge)) {
+      Fault(id, "a branch without child");
+      return -1;
+    }
+    id = edge.child;
+  }
+  Fault(id, "the tree is too deep");
+  return -1;
+}
+
+void Checker::WalkBranchLevel(PageId id, const Bounds& bounds,
+                              int levels_below) {
+  if (stopped_) return;
+  if (id >= source_.high_water()) {
+    Fault(id, "beyond the last page");
+    return;
+  }
+  if (!Reach(id, 1) || levels_below == 0) return;
+  StatusOr<Page> page = source_.Read(id);
+  if (!page.ok()) {
+    Fault(page.status());
+    return;
+  }
+  if (page->is_leaf()) {
+    Fault(id, "a leaf where a branch should be");
+    return;
+  }
+  std::vector<Item> items;
+  if (!CheckItems(id, *page, bounds, &items)) return;
+  for (size_t i = 0; i < items.size() && !stopped_; ++i) {
+    Bounds inner = {items[i].key, bounds.high};
+    if (i + 1 < items.size()) inner.high = items[i + 1].key;
+    WalkBranchLevel(items[i].child, inner, levels_below - 1);
   }
 }
 
@@ -111,7 +176,8 @@ bool Checker::CheckItems(PageId id, const Page& page, const Bounds& bounds,
       return Fault(id, where + "key " + Printable(item.key) +
                            " is below the branch's " + Printable(bounds.low));
     }
-    if (i == 0 && !bounds.low.empty() && item.key != bounds.low) {
+    if (i == 0 && depth_ == CheckDepth::kStrict && !bounds.low.empty() &&
+        item.key != bounds.low) {
       return Fault(id, where + "key " + Printable(item.key) +
                            " is not the branch's " + Printable(bounds.low));
     }
@@ -145,6 +211,15 @@ void Checker::CompareFreelist(const std::vector<PageRun>& free) {
   }
 }
 
+void Checker::ExpectUnreached(const std::vector<PageRun>& free) {
+  for (const PageRun& run : free) {
+    for (uint64_t i = 0; i < run.count && !stopped_; ++i) {
+      const PageId id = run.first + i;
+      if (reached_[id.value()]) Fault(id, "free and in use");
+    }
+  }
+}
+
 std::vector<PageRun> Checker::Unreached() const {
   std::vector<PageRun> runs;
   for (uint64_t id = 0; id < reached_.size(); ++id) {
@@ -158,8 +233,12 @@ std::vector<PageRun> Checker::Unreached() const {
   return runs;
 }
 
-void Checker::Reach(PageId first, uint64_t count) {
-  for (uint64_t i = 0; i < count; ++i) reached_[(first + i).value()] = true;
+bool Checker::Reach(PageId first, uint64_t count) {
+  for (uint64_t i = 0; i < count; ++i) {
+    if (reached_[(first + i).value()]) return Fault(first + i, "reached twice");
+    reached_[(first + i).value()] = true;
+  }
+  return true;
 }
 
 // Always false, for its callers to return.

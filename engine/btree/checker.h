@@ -13,24 +13,40 @@
 
 namespace strata::btree {
 
-// Walks every page that a meta reaches and looks at each header and element:
-// bounds, number, kind; keys in order, on a page and between a branch and its
-// children; the bytes of the elements one behind the other; no page reached
-// twice. Reads pages of a pinned state. Used by one thread.
+// How much of a file a walk looks at.
+enum class CheckDepth {
+  // Branches, and that no page is the child of two: what an open can afford
+  // that knows the free pages. Leaves are not read.
+  kBranches,
+  // Each header and element: bounds, number, kind; keys in order, on a page and
+  // between a branch and its children; the bytes of the elements one behind the
+  // other; no page reached twice.
+  kAll,
+  // Also that a branch has two children and each child's first key, as both
+  // bbolt and we write it; a file without that can still be read.
+  kStrict,
+};
+
+// Walks the pages that a meta reaches. Reads pages of a pinned state. Used by
+// one thread.
 class Checker {
  public:
   // Gets each fault, as the DataLoss it is; false ends the walk.
   using Report = std::function<bool(const Status& fault)>;
 
-  Checker(const PageSource& source, const Meta& meta, Report report);
+  Checker(const PageSource& source, const Meta& meta, CheckDepth depth,
+          Report report);
 
   void Walk();
 
   // Each page below the high water mark must be in the tree or in `free`, not
-  // in both. After Walk().
+  // in both. After Walk() of kAll or kStrict.
   void CompareFreelist(const std::vector<PageRun>& free);
 
-  // What Walk() did not reach.
+  // That no page in `free` was reached. After Walk().
+  void ExpectUnreached(const std::vector<PageRun>& free);
+
+  // What Walk() of kAll or kStrict did not reach.
   std::vector<PageRun> Unreached() const;
 
  private:
@@ -40,22 +56,31 @@ class Checker {
     std::optional<std::string_view> high;
   };
 
+  void WalkTree(PageId root, int depth);
   void WalkPage(PageId id, const Bounds& bounds, int depth);
+  // A tree of which only the branches are read.
+  void WalkBranchesOf(PageId root);
+  void WalkBranchLevel(PageId id, const Bounds& bounds, int levels_below);
+  // How many levels are below `root`, along one edge; -1 after a fault.
+  int LevelsBelow(PageId root, bool left);
   void WalkBranch(PageId id, const Page& page, const Bounds& bounds, int depth);
   void WalkLeaf(PageId id, const Page& page, const Bounds& bounds, int depth);
   void WalkBucket(PageId id, std::string_view value, int depth);
   // All but the children. The page's own checks come before any descent.
   bool CheckItems(PageId id, const Page& page, const Bounds& bounds,
                   std::vector<Item>* items);
-  void Reach(PageId first, uint64_t count);
+  // False, after a fault, if one of the pages was reached before.
+  bool Reach(PageId first, uint64_t count);
   bool Fault(PageId page, std::string_view what);
   bool Fault(const Status& fault);
 
   const PageSource source_;
   const Meta meta_;
+  const CheckDepth depth_;
   const Report report_;
   std::vector<bool> reached_;
   bool stopped_ = false;
+  int leaf_depth_ = -1;  // of the tree being walked, once a leaf was met
 };
 
 }  // namespace strata::btree

@@ -71,19 +71,30 @@ Status Database::Load() {
   return Publish(meta);
 }
 
+// A stored list is taken, and the branches checked against it; else all trees
+// are walked.
 StatusOr<std::vector<PageRun>> Database::LoadFreelist(const PageSource& source,
                                                       const Meta& meta) {
-  if (meta.freelist != kNoFreelist) {
-    return Freelist::Decode(source, PageId(meta.freelist));
-  }
+  const bool stored = meta.freelist != kNoFreelist;
   Status first;
-  Checker checker(source, meta, [&](const Status& fault) {
-    first = fault;
-    return false;
-  });
+  Checker checker(source, meta,
+                  stored ? CheckDepth::kBranches : CheckDepth::kAll,
+                  [&](const Status& fault) {
+                    first = fault;
+                    return false;
+                  });
+  std::vector<PageRun> free;
+  if (stored) {
+    ASSIGN_OR_RETURN(free, Freelist::Decode(source, PageId(meta.freelist)));
+  }
   checker.Walk();
+  if (stored) {
+    checker.ExpectUnreached(free);
+  } else {
+    free = checker.Unreached();
+  }
   if (!first.ok()) return first;
-  return checker.Unreached();
+  return free;
 }
 
 StatusOr<std::shared_ptr<const View>> Database::NewView() {
@@ -170,10 +181,11 @@ Status Database::Publish(const Meta& meta) {
 
 Status Database::Check(const std::function<void(const std::string&)>& report) {
   const State& current = *states_.back();
-  Checker checker(current.source(), current.meta(), [&](const Status& fault) {
-    report(fault.message());
-    return true;
-  });
+  Checker checker(current.source(), current.meta(), CheckDepth::kStrict,
+                  [&](const Status& fault) {
+                    report(fault.message());
+                    return true;
+                  });
   checker.Walk();
   std::vector<PageRun> free;
   if (!freelist_.All(&free)) report(file_->path() + ": a page is free twice");

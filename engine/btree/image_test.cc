@@ -86,7 +86,7 @@ TEST(ImageTest, LargeImagesAreSound) {
   ASSERT_EQ(DecodeMeta(image.data(), 0, &meta), "");
   const std::string path = "image";
   PageSource source(image.data(), 4096, PageId(meta.high_water), &path);
-  Checker checker(source, meta, [](const Status& fault) {
+  Checker checker(source, meta, CheckDepth::kStrict, [](const Status& fault) {
     ADD_FAILURE() << fault;
     return true;
   });

@@ -23,16 +23,6 @@ bool AppendItems(const Page& page, std::vector<Item>* items) {
   return true;
 }
 
-StatusOr<Node> NodeFromPage(const PageSource& source, PageId id) {
-  ASSIGN_OR_RETURN(Page page, source.Read(id));
-  Node node;
-  node.leaf = page.is_leaf();
-  if (!AppendItems(page, &node.items)) {
-    return source.Damaged(id, "an element leads outside the page");
-  }
-  return node;
-}
-
 size_t NodeBytes(const Node& node) {
   size_t bytes = kHeaderBytes;
   for (const Item& item : node.items) bytes += ItemBytes(item);

@@ -27,8 +27,6 @@ struct Node {
   size_t count() const { return only_child ? 1 : items.size(); }
 };
 
-// Takes a page apart; DataLoss if an element leads outside.
-StatusOr<Node> NodeFromPage(const PageSource& source, PageId id);
 // False if an element leads outside the page.
 bool AppendItems(const Page& page, std::vector<Item>* items);
 

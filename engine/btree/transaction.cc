@@ -117,11 +117,36 @@ StatusOr<PageId> Transaction::WriteNode(const Node& node) {
   std::string bytes(pages * meta_.page_size, '\0');
   EncodeNode(node, id, static_cast<uint32_t>(pages - 1), bytes.data());
   dirty_.push_back({id, std::move(bytes)});
+  dirty_ids_.insert(id);
   return id;
 }
 
+StatusOr<Page> Transaction::ReadPage(PageId id) {
+  auto dirty = FindDirty(id);
+  if (dirty == dirty_.end()) return source_.Read(id);
+  Page page;
+  const char* reason = nullptr;
+  CHECK(Page::Parse(dirty->bytes, &page, &reason)) << reason;
+  return page;
+}
+
 void Transaction::FreePage(PageId id) {
-  freelist_->Free(this->id(), {id, uint64_t{source_.header(id).overflow} + 1});
+  uint64_t pages = 0;
+  if (auto dirty = FindDirty(id); dirty != dirty_.end()) {
+    pages = dirty->bytes.size() / meta_.page_size;
+    retired_.push_back(std::move(*dirty));
+    dirty_.erase(dirty);
+    dirty_ids_.erase(id);
+  } else {
+    pages = uint64_t{source_.header(id).overflow} + 1;
+  }
+  freelist_->Free(this->id(), {id, pages});
+}
+
+std::vector<DirtyRun>::iterator Transaction::FindDirty(PageId id) {
+  if (!dirty_ids_.contains(id)) return dirty_.end();
+  return std::find_if(dirty_.begin(), dirty_.end(),
+                      [id](const DirtyRun& run) { return run.first == id; });
 }
 
 PageId Transaction::AllocatePages(uint64_t count) {

@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "engine/btree/cursor.h"
@@ -59,8 +61,11 @@ class Transaction : private NodeSink {
 
  private:
   StatusOr<PageId> WriteNode(const Node& node) override;
+  StatusOr<Page> ReadPage(PageId id) override;
   void FreePage(PageId id) override;
 
+  // dirty_.end() if the transaction did not write the page.
+  std::vector<DirtyRun>::iterator FindDirty(PageId id);
   PageId AllocatePages(uint64_t count);
   StatusOr<std::string> BucketValue(const Bucket& bucket, Node root,
                                     TreeMerge* merge);
@@ -73,6 +78,9 @@ class Transaction : private NodeSink {
   Freelist* const freelist_;
   Meta meta_;  // as it will be
   std::vector<DirtyRun> dirty_;
+  std::unordered_set<PageId> dirty_ids_;
+  // Written and then taken apart again; nodes borrow from them.
+  std::vector<DirtyRun> retired_;
   // What becomes of the bucket of buckets.
   std::vector<std::unique_ptr<std::pair<std::string, std::string>>> buckets_;
 };

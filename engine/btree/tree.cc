@@ -31,7 +31,15 @@ Status KindMismatch(const Change& change) {
 
 StatusOr<std::optional<Node>> TreeMerge::Merge(
     PageId root, std::span<const Change> changes) {
-  return MergePage(root, changes, /*rightmost=*/true, 0);
+  ASSIGN_OR_RETURN(std::optional<Node> node,
+                   MergePage(root, changes, /*rightmost=*/true, 0));
+  if (!node) return node;
+  while (node->only_child) {
+    Node child = std::move(*std::exchange(node->only_child, {}));
+    *node = std::move(child);
+  }
+  if (node->items.empty()) node->leaf = true;
+  return node;
 }
 
 StatusOr<std::optional<Node>> TreeMerge::MergeInline(
@@ -42,9 +50,7 @@ StatusOr<std::optional<Node>> TreeMerge::MergeInline(
 }
 
 StatusOr<PageId> TreeMerge::WriteRoot(Node root) {
-  while (root.only_child) root = std::move(*std::exchange(root.only_child, {}));
   for (;;) {
-    if (root.items.empty()) root.leaf = true;
     if (!root.leaf && root.items.size() == 1) return root.items[0].child;
     std::vector<Node> pieces = Pieces(std::move(root));
     if (pieces.size() == 1) return sink_->WriteNode(pieces[0]);
@@ -173,32 +179,69 @@ Status TreeMerge::Join(Children* children) {
 
 // `right` becomes part of `left`.
 Status TreeMerge::JoinWith(Child* left, Child* right) {
-  RETURN_IF_ERROR(TakeApart(left));
-  RETURN_IF_ERROR(TakeApart(right));
-  Node& to = *left->node;
-  Node& from = *right->node;
-  if (to.leaf != from.leaf) {
-    return source_->Damaged(right->page, "a leaf beside a branch");
+  for (Child* child : {left, right}) {
+    if (!child->node) {
+      ASSIGN_OR_RETURN(child->node, TakeApart(child->page));
+    }
   }
-  to.items.insert(to.items.end(), from.items.begin(), from.items.end());
-  to.shrunk |= from.shrunk;
-  to.grown |= from.grown;
-  to.rightmost |= from.rightmost;
+  ASSIGN_OR_RETURN(left->node,
+                   JoinNodes(std::move(*left->node), std::move(*right->node)));
   return Status::Ok();
 }
 
-Status TreeMerge::TakeApart(Child* child) {
-  if (child->node) return Settle(&*child->node);
-  ASSIGN_OR_RETURN(child->node, NodeFromPage(*source_, child->page));
-  sink_->FreePage(child->page);
-  return Status::Ok();
+StatusOr<Node> TreeMerge::JoinNodes(Node left, Node right) {
+  if (left.leaf != right.leaf) {
+    return source_->Damaged(PageId(0), "its tree has a leaf beside a branch");
+  }
+  left.shrunk |= right.shrunk;
+  left.grown |= right.grown;
+  left.rightmost |= right.rightmost;
+  if (left.only_child || right.only_child) {
+    RETURN_IF_ERROR(JoinInside(&left, &right));
+  }
+  left.items.insert(left.items.end(), right.items.begin(), right.items.end());
+  return left;
 }
 
-Status TreeMerge::Settle(Node* node) {
-  if (!node->only_child) return Status::Ok();
-  Node child = std::move(*std::exchange(node->only_child, {}));
-  RETURN_IF_ERROR(Settle(&child));
-  return WritePieces(std::move(child), &node->items);
+// One of the two has an only child, which must not stay alone: the children
+// where they meet become one, and so on down. What comes of them is appended to
+// `left`, or is its only child.
+Status TreeMerge::JoinInside(Node* left, Node* right) {
+  ASSIGN_OR_RETURN(Node inner, TakeEdge(left, /*last=*/true));
+  while (right->count() > 0 && (inner.count() < 2 || right->only_child)) {
+    ASSIGN_OR_RETURN(Node next, TakeEdge(right, /*last=*/false));
+    ASSIGN_OR_RETURN(inner, JoinNodes(std::move(inner), std::move(next)));
+  }
+  while (left->count() > 0 && !inner.leaf && inner.count() < 2) {
+    ASSIGN_OR_RETURN(Node before, TakeEdge(left, /*last=*/true));
+    ASSIGN_OR_RETURN(inner, JoinNodes(std::move(before), std::move(inner)));
+  }
+  if (left->count() == 0 && right->count() == 0 && IsOnePiece(inner)) {
+    left->only_child = std::make_unique<Node>(std::move(inner));
+    return Status::Ok();
+  }
+  return WritePieces(std::move(inner), &left->items);
+}
+
+// Takes a node's first or last child out.
+StatusOr<Node> TreeMerge::TakeEdge(Node* node, bool last) {
+  if (node->only_child) {
+    Node child = std::move(*std::exchange(node->only_child, {}));
+    return child;
+  }
+  const auto edge = last ? node->items.end() - 1 : node->items.begin();
+  const PageId page = edge->child;
+  node->items.erase(edge);
+  return TakeApart(page);
+}
+
+StatusOr<Node> TreeMerge::TakeApart(PageId id) {
+  ASSIGN_OR_RETURN(Page page, sink_->ReadPage(id));
+  Node node;
+  node.leaf = page.is_leaf();
+  if (!AppendItems(page, &node.items)) return source_->Damaged(id, kOutside);
+  sink_->FreePage(id);
+  return node;
 }
 
 StatusOr<Node> TreeMerge::WriteChildren(Children children, bool rightmost) {
@@ -212,7 +255,6 @@ StatusOr<Node> TreeMerge::WriteChildren(Children children, bool rightmost) {
   }
   for (Child& child : children) {
     if (child.node) {
-      RETURN_IF_ERROR(Settle(&*child.node));
       RETURN_IF_ERROR(WritePieces(std::move(*child.node), &node.items));
     } else {
       node.items.push_back(ChildItem(child.key, child.page));
@@ -227,6 +269,7 @@ bool TreeMerge::IsOnePiece(const Node& node) const {
 }
 
 Status TreeMerge::WritePieces(Node node, std::vector<Item>* items) {
+  CHECK(node.leaf || node.items.size() >= 2) << "a branch with one child";
   for (const Node& piece : Pieces(std::move(node))) {
     ASSIGN_OR_RETURN(PageId id, sink_->WriteNode(piece));
     items->push_back(ChildItem(piece.items[0].key, id));

@@ -23,6 +23,9 @@ class NodeSink {
  public:
   virtual ~NodeSink() = default;
   virtual StatusOr<PageId> WriteNode(const Node& node) = 0;
+  // A page as it is now: WriteNode() may have made it.
+  virtual StatusOr<Page> ReadPage(PageId id) = 0;
+  // The page is no longer part of the tree; what was read from it stays valid.
   virtual void FreePage(PageId id) = 0;
 };
 
@@ -50,7 +53,7 @@ class TreeMerge {
   StatusOr<std::optional<Node>> MergeInline(PageId id, const Page& leaf,
                                             std::span<const Change> changes);
 
-  // Writes what Merge() returned; the id of the root page.
+  // Writes what a merge returned; the id of the root page.
   StatusOr<PageId> WriteRoot(Node root);
 
  private:
@@ -75,9 +78,10 @@ class TreeMerge {
   Status Join(Children* children);
   bool TooSmall(const Node& node) const;
   Status JoinWith(Child* left, Child* right);
-  Status TakeApart(Child* child);
-  // Writes the child that an only_child is.
-  Status Settle(Node* node);
+  StatusOr<Node> JoinNodes(Node left, Node right);
+  Status JoinInside(Node* left, Node* right);
+  StatusOr<Node> TakeEdge(Node* node, bool last);
+  StatusOr<Node> TakeApart(PageId id);
 
   // Writes the changed children and makes the node that points to all.
   StatusOr<Node> WriteChildren(Children children, bool rightmost);
