@@ -294,6 +294,13 @@ std::vector<std::string_view> StoreImpl::LiveKeys(const KeyRange& range) const {
   return keys;
 }
 
+void StoreImpl::Check() const {
+  std::shared_lock<RwLock> lock(mutex_);
+  index_.Check();
+  CHECK_LE(compact_revision_, revision());
+  CHECK_LE(index_.newest(), revision());
+}
+
 // --- small tables ---
 
 void StoreImpl::PutRecord(Table table, std::string_view key,
