@@ -37,8 +37,6 @@ class StoreModel {
   void Put(const std::string& key, const std::string& value, int64_t lease);
   int64_t Delete(const KeyRange& range);
   void End();
-  // The state that the open transaction sees.
-  const State& open() const { return open_; }
 
   // False if it must be refused.
   bool Compact(int64_t revision);

@@ -39,7 +39,7 @@ char* Run::Allocate(size_t bytes) {
 
 // One thread adds, so a load and a store do.
 void Run::CountChange(size_t bytes) {
-  dirty_ = true;
+  dirty_.store(true, std::memory_order_relaxed);
   changes_.store(changes() + 1, std::memory_order_relaxed);
   bytes_.store(this->bytes() + bytes + kChangeOverhead,
                std::memory_order_relaxed);
@@ -90,7 +90,7 @@ void Run::OverlayRecords(Table table,
 void Run::EndEntry(LogIndex index, Term term) {
   index_ = index;
   term_ = term;
-  dirty_ = true;
+  dirty_.store(true, std::memory_order_relaxed);
 }
 
 Batch Run::ToBatch(Level level) const {

@@ -68,12 +68,14 @@ class Run {
   void OverlayRecords(Table table,
                       std::map<std::string, std::string>* records) const;
 
-  // --- the log entries it covers; the adding thread, or after it is done ---
+  // --- the log entries it covers ---
 
+  // The last one; the adding thread, or any once it is done.
   void EndEntry(LogIndex index, Term term);
   LogIndex index() const { return index_; }
+  // All below: any thread.
   // Whether there is anything for the backend.
-  bool dirty() const { return dirty_; }
+  bool dirty() const { return dirty_.load(std::memory_order_relaxed); }
   uint64_t changes() const { return changes_.load(std::memory_order_relaxed); }
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
   uint64_t sequence() const { return sequence_; }
@@ -106,8 +108,8 @@ class Run {
   size_t free_bytes_ = 0;
   LogIndex index_;
   Term term_;
-  bool dirty_ = false;
 
+  std::atomic<bool> dirty_{false};
   std::atomic<uint64_t> changes_{0};
   std::atomic<uint64_t> bytes_{0};
 
