@@ -6,9 +6,10 @@
 #include "base/combining_loop.h"
 #include "base/limits.h"
 #include "rpc/proto/raft_internal.pb.h"
-#include "rpc/validate.h"
 #include "server/convert.h"
+#include "server/errors.h"
 #include "server/node.h"
+#include "server/validate.h"
 
 namespace strata {
 namespace {
@@ -93,9 +94,7 @@ StatusOr<PutResult> DbImpl::Put(const PutRequest& request) {
 }
 
 StatusOr<RangeResult> DbImpl::Range(const RangeRequest& request) const {
-  etcdserverpb::RangeRequest message;
-  ToProto(request, &message);
-  RETURN_IF_ERROR(CheckRange(message));
+  if (request.range.key.empty()) return errors::EmptyKey();
   return node_->store()->Range(request);
 }
 
@@ -151,8 +150,9 @@ StatusOr<std::vector<Record>> Decode(const RangeResult& result) {
   std::vector<Record> records;
   records.reserve(result.kvs.size());
   for (std::string_view encoded : result.kvs) {
-    ASSIGN_OR_RETURN(const KeyValue kv, DecodeKeyValue(encoded));
-    records.emplace_back(kv, result.pin);
+    auto bytes = std::make_shared<const std::string>(encoded);
+    ASSIGN_OR_RETURN(const KeyValue kv, DecodeKeyValue(*bytes));
+    records.emplace_back(kv, std::move(bytes));
   }
   return records;
 }

@@ -39,8 +39,8 @@ struct DbOptions {
   std::string advertise_client_url = "http://localhost:2379";
 
   // Unset: the level of the directory, and 3.5 for a new one.
-  std::optional<Level> level;
-  BtreeOptions btree;
+  std::optional<Level> level = std::nullopt;
+  BtreeOptions btree = {};
   // Off: a power loss may take any acknowledged change with it.
   bool fsync = true;
 
@@ -48,14 +48,15 @@ struct DbOptions {
   Logger* logger = Logger::Null();
   // Called once if the disk fails in a way that leaves unknown what is durable:
   // every later change gets the same error. Null: the process is aborted.
-  std::function<void(const Status&)> on_fatal;
+  std::function<void(const Status&)> on_fatal = nullptr;
 };
 
-// A KeyValue and what keeps its memory. Cheap to copy.
+// A KeyValue with memory of its own. Cheap to copy.
 class Record {
  public:
-  Record(KeyValue kv, std::shared_ptr<const void> pin)
-      : kv_(kv), pin_(std::move(pin)) {}
+  // `kv` points into `bytes`.
+  Record(KeyValue kv, std::shared_ptr<const std::string> bytes)
+      : kv_(kv), bytes_(std::move(bytes)) {}
 
   // The views are valid while this Record, or a copy of it, lives.
   const KeyValue& operator*() const { return kv_; }
@@ -63,16 +64,18 @@ class Record {
 
  private:
   KeyValue kv_;
-  std::shared_ptr<const void> pin_;
+  std::shared_ptr<const std::string> bytes_;
 };
 
-// The KeyValues of a result, decoded; each pins the whole result's memory, so
-// copy out what is kept for long. DataLoss if the stored bytes are damaged.
+// The KeyValues of a result, copied out and decoded. DataLoss if the stored
+// bytes are damaged.
 StatusOr<std::vector<Record>> Decode(const RangeResult& result);
 
 // Thread-safe. A change returns when it is durable (with all that other threads
 // changed meanwhile: they share one fdatasync) and reads show it; a read never
-// waits for a change. Errors are etcd's, by code and text.
+// waits for a change. Errors are etcd's, by code and text. What a RangeResult
+// points to belongs to the Db, and keeps old pages from being used again: let
+// go of it soon, and before Close. A Record may be kept.
 class Db {
  public:
   // Makes the directory if it is missing. Unavailable, naming the holder, if

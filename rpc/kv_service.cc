@@ -5,8 +5,8 @@
 #include "rpc/encode.h"
 #include "rpc/read_txn.h"
 #include "rpc/services.h"
-#include "rpc/validate.h"
 #include "server/convert.h"
+#include "server/validate.h"
 
 namespace strata {
 namespace {

@@ -3,7 +3,8 @@
 
 #include "base/status.h"
 
-// Refusals of the node, in etcd's words and codes: clients match on them.
+// Refusals of a request, and of the node, in etcd's words and codes: clients
+// match on them.
 namespace strata::errors {
 
 inline Status TooManyRequests() {
@@ -14,6 +15,26 @@ inline Status RequestTooLarge() {
 }
 inline Status Stopped() {
   return UnavailableError("etcdserver: server stopped");
+}
+
+// Of the request as it is, before it is proposed.
+inline Status EmptyKey() {
+  return InvalidArgumentError("etcdserver: key is not provided");
+}
+inline Status ValueProvided() {
+  return InvalidArgumentError("etcdserver: value is provided");
+}
+inline Status LeaseProvided() {
+  return InvalidArgumentError("etcdserver: lease is provided");
+}
+inline Status TooManyOps() {
+  return InvalidArgumentError("etcdserver: too many operations in txn request");
+}
+inline Status DuplicateKey() {
+  return InvalidArgumentError("etcdserver: duplicate key given in txn request");
+}
+inline Status InvalidSortOption() {
+  return InvalidArgumentError("etcdserver: invalid sort option");
 }
 
 }  // namespace strata::errors

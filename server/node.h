@@ -79,7 +79,7 @@ class Node {
   // Any thread. Sets the request's header id. `request` is borrowed, and must
   // not change, until `reply` has returned; `reply` is called exactly once, on
   // the node's loop or, for a request refused at once, on the caller's thread.
-  // Validate first: rpc/validate.h.
+  // Validate first: server/validate.h.
   virtual void Propose(etcdserverpb::InternalRaftRequest* request,
                        std::function<void(StatusOr<ApplyResult>)> reply) = 0;
 

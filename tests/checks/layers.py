@@ -14,9 +14,8 @@ MAY_INCLUDE = {
     "snapshot": ["base/", "raft/types.h"],
     # Commands in the log are messages of the API: messages, not services.
     "server": ["base/", "engine/", "raft/", "wal/", "snapshot/", MESSAGES],
-    # validate.h is functions of messages: the facade refuses what rpc/ refuses.
-    ROOT: ["base/", "engine/", "raft/", "wal/", "snapshot/", "server/", MESSAGES,
-           "rpc/validate.h"],
+    ROOT: ["base/", "engine/", "raft/", "wal/", "snapshot/", "server/",
+           MESSAGES],
     "rpc": ["base/", "engine/", "raft/", "wal/", "snapshot/", "server/"],
 }
 # Mains and tests may see all.

@@ -1,5 +1,5 @@
-#ifndef STRATA_RPC_VALIDATE_H_
-#define STRATA_RPC_VALIDATE_H_
+#ifndef STRATA_SERVER_VALIDATE_H_
+#define STRATA_SERVER_VALIDATE_H_
 
 #include <cstdint>
 
@@ -33,4 +33,4 @@ inline constexpr int kMaxTxnDepth = 48;
 
 }  // namespace strata
 
-#endif  // STRATA_RPC_VALIDATE_H_
+#endif  // STRATA_SERVER_VALIDATE_H_

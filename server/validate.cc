@@ -1,4 +1,4 @@
-#include "rpc/validate.h"
+#include "server/validate.h"
 
 #include <algorithm>
 #include <iterator>
@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "engine/errors.h"
-#include "rpc/errors.h"
+#include "server/errors.h"
 
 namespace strata {
 namespace {
