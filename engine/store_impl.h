@@ -136,11 +136,12 @@ class StoreImpl final : public Store {
   // --- store_txn.cc ---
   StatusOr<bool> Holds(const Compare& compare) const;
   Status ChoosePath(const TxnRequest& txn, std::vector<bool>* path) const;
+  // Runs `check` on every operation on the path.
+  using OpCheck = Status (StoreImpl::*)(const Op& op) const;
   Status CheckTxn(const TxnRequest& txn, const std::vector<bool>& path,
-                  size_t* at) const;
-  Status CheckOp(const Op& op, const std::vector<bool>& path, size_t* at) const;
-  Status CheckPut(const PutRequest& put) const;
-  Status CheckRange(const RangeRequest& range) const;
+                  size_t* at, OpCheck check) const;
+  Status CheckPut(const Op& op) const;
+  Status CheckRange(const Op& op) const;
   StatusOr<TxnResult> DoTxn(const TxnRequest& txn,
                             const std::vector<bool>& path, size_t* at);
   StatusOr<OpResult> DoOp(const Op& op, const std::vector<bool>& path,

@@ -68,8 +68,11 @@ bool ReadOnly(const std::vector<Op>& ops) {
 StatusOr<TxnResult> StoreImpl::Txn(const TxnRequest& request) {
   std::vector<bool> path;
   RETURN_IF_ERROR(ChoosePath(request, &path));
+  // etcd's order: what is wrong with any put comes before any range.
   size_t at = 0;
-  RETURN_IF_ERROR(CheckTxn(request, path, &at));
+  RETURN_IF_ERROR(CheckTxn(request, path, &at, &StoreImpl::CheckPut));
+  at = 0;
+  RETURN_IF_ERROR(CheckTxn(request, path, &at, &StoreImpl::CheckRange));
   if (!ReadOnly(request.success) || !ReadOnly(request.failure)) OpenEntry();
   at = 0;
   StatusOr<TxnResult> result = DoTxn(request, path, &at);
@@ -109,42 +112,37 @@ Status StoreImpl::ChoosePath(const TxnRequest& txn,
 }
 
 Status StoreImpl::CheckTxn(const TxnRequest& txn, const std::vector<bool>& path,
-                           size_t* at) const {
+                           size_t* at, OpCheck check) const {
   for (const Op& op : Branch(txn, path[(*at)++])) {
-    RETURN_IF_ERROR(CheckOp(op, path, at));
-  }
-  return Status::Ok();
-}
-
-Status StoreImpl::CheckOp(const Op& op, const std::vector<bool>& path,
-                          size_t* at) const {
-  if (const auto* range = std::get_if<RangeRequest>(&op)) {
-    return CheckRange(*range);
-  }
-  if (const auto* put = std::get_if<PutRequest>(&op)) return CheckPut(*put);
-  if (const auto* txn = std::get_if<std::unique_ptr<TxnRequest>>(&op)) {
-    return CheckTxn(**txn, path, at);
+    if (const auto* nested = std::get_if<std::unique_ptr<TxnRequest>>(&op)) {
+      RETURN_IF_ERROR(CheckTxn(**nested, path, at, check));
+    } else {
+      RETURN_IF_ERROR((this->*check)(op));
+    }
   }
   return Status::Ok();
 }
 
 // Unlike a range by itself, one in a transaction is refused for a negative
 // revision below the compacted one (-1 if there was none).
-Status StoreImpl::CheckRange(const RangeRequest& range) const {
-  if (range.revision == Revision(0)) return Status::Ok();
-  if (range.revision > revision()) return errors::FutureRevision();
-  if (range.revision < compact_revision()) return errors::Compacted();
+Status StoreImpl::CheckRange(const Op& op) const {
+  const auto* range = std::get_if<RangeRequest>(&op);
+  if (range == nullptr || range->revision == Revision(0)) return Status::Ok();
+  if (range->revision > revision()) return errors::FutureRevision();
+  if (range->revision < compact_revision()) return errors::Compacted();
   return Status::Ok();
 }
 
-Status StoreImpl::CheckPut(const PutRequest& put) const {
-  if (put.ignore_value || put.ignore_lease) {
+Status StoreImpl::CheckPut(const Op& op) const {
+  const auto* put = std::get_if<PutRequest>(&op);
+  if (put == nullptr) return Status::Ok();
+  if (put->ignore_value || put->ignore_lease) {
     std::shared_lock<RwLock> lock(mutex_);
-    if (!index_.Get(put.key, revision()).has_value()) {
+    if (!index_.Get(put->key, revision()).has_value()) {
       return errors::KeyNotFound();
     }
   }
-  if (put.lease != LeaseId(0) && !LeaseExists(put.lease)) {
+  if (put->lease != LeaseId(0) && !LeaseExists(put->lease)) {
     return errors::LeaseNotFound();
   }
   return Status::Ok();

@@ -78,6 +78,12 @@ StatusOr<bool> HoldsAt(const Store& store, Revision revision,
 StatusOr<RangeResult> RangeAt(const Store& store, Revision revision,
                               RangeRequest request) {
   if (request.revision > revision) return errors::FutureRevision();
+  // Unlike a range by itself, one in a transaction is refused for a negative
+  // revision below the compacted one (-1 if there was none).
+  if (request.revision != Revision(0) &&
+      request.revision < store.compact_revision()) {
+    return errors::Compacted();
+  }
   if (request.revision <= Revision(0)) request.revision = revision;
   ASSIGN_OR_RETURN(RangeResult result, store.Range(request));
   result.revision = revision;

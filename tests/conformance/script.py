@@ -21,8 +21,8 @@ or more; a line that starts with a space goes on with the call before it:
       compare { key: "a" target: VERSION result: EQUAL version: 1 }
       %repeat 129 success { request_put { key: "k%d" value: "{v*100}" } }
 
-A few requests kill an etcd. They are made to the subject alone, and the line
-after each says what the answer has to be:
+A few requests kill an etcd 3.4, or later releases answer them better. They are
+made to the subject alone, and the line after each says what the answer has to be:
 
     KV/Range key: "a" sort_target: 9
     = error 3: etcdserver: invalid sort option
@@ -53,7 +53,7 @@ class RawCall:
     where: str
     text: str
     request: str  # the method and the whole request, in one line
-    expected: str = ""  # the answer, where etcd has none
+    expected: str = ""  # the answer, where it is not etcd 3.4's
 
 
 @dataclasses.dataclass

@@ -1,10 +1,12 @@
 // Many writers at once, until the server dies; says what was acknowledged.
 //
-//   writers HOST:PORT WRITERS ROUND
+//   writers HOST:PORT WRITERS ROUND [WRITES]
+//
+// With WRITES, each writer stops after that many.
 //
 // Each writer has one request outstanding. Most put a key of their own that is
 // never written again; some put three keys in one txn; some overwrite a key.
-// After the first failure of each writer it prints the ledger, one line a
+// When all have stopped or failed once it prints the ledger, one line a
 // write:
 //
 //   acked KIND KEY VALUE REVISION
@@ -33,6 +35,7 @@ struct Options {
   std::string endpoint;
   int writers = 0;
   std::string round;  // makes the keys of this run its own
+  int64_t writes = INT64_MAX;
 };
 
 // One writer: sends the next write when the last one was answered. Bound to the
@@ -44,6 +47,7 @@ class Writer {
          grpc::CompletionQueue* queue)
       : id_(std::to_string(id)),
         round_(options.round),
+        writes_(options.writes),
         stub_(KV::NewStub(channel)),
         queue_(queue) {}
 
@@ -74,7 +78,7 @@ class Writer {
                                             : put_reply_.header().revision();
     ledger << "acked " << kind_ << ' ' << key_ << ' ' << value_ << ' '
            << revision << '\n';
-    return true;
+    return count_ < writes_;
   }
 
  private:
@@ -103,6 +107,7 @@ class Writer {
 
   const std::string id_;
   const std::string round_;
+  const int64_t writes_;
   const std::unique_ptr<KV::Stub> stub_;
   grpc::CompletionQueue* const queue_;
 
@@ -152,10 +157,12 @@ void Run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::cerr << "usage: writers HOST:PORT WRITERS ROUND\n";
+  if (argc != 4 && argc != 5) {
+    std::cerr << "usage: writers HOST:PORT WRITERS ROUND [WRITES]\n";
     return 2;
   }
-  Run({argv[1], std::stoi(argv[2]), argv[3]});
+  Options options = {argv[1], std::stoi(argv[2]), argv[3]};
+  if (argc == 5) options.writes = std::stoll(argv[4]);
+  Run(options);
   return 0;
 }
