@@ -15,8 +15,8 @@ std::string Bytes(std::string_view hex) {
   return bytes;
 }
 
-// The bytes below are from the log of an etcd 3.4.23 member; wal/etcd_test.cc
-// compares a whole log.
+// The bytes below are from the log of an etcd 3.4.23 member;
+// tests/logs/etcd_log_test.py compares a whole log.
 TEST(EntryTest, BytesOfEtcd) {
   const Entry first{.term = Term(2), .index = LogIndex(2)};
   EXPECT_EQ(ToHex(EncodeEntry(first)), "080010021802");

@@ -289,6 +289,10 @@ int x = 1;
     def test_file_that_is_not_there(self):
         self.assert_found(self.found("`tools/gone`\n"), "tools/gone")
 
+    def test_comment_on_a_file_that_is_not_there(self):
+        self.plant("base/a.h", "// As tools/setup says.\n// As tools/gone.md says.\n")
+        self.assert_found(self.found("text\n"), "base/a.h:2", "tools/gone.md")
+
     def test_commands(self):
         for command in ("make tset", "tools/gone", "curl x"):
             self.assert_found(self.found(f"```sh\n{command}\n```\n"), command)

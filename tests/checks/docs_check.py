@@ -1,6 +1,7 @@
 """What the documents say holds: links, names of files, commands, code.
 
-- A link to a file or a heading of ours leads somewhere.
+- A link to a file or a heading of ours leads somewhere, and so does the path of
+  a file in a comment of our code.
 - A command in a `sh` block is a target of the Makefile, a script of ours, or
   one of the few tools a newcomer needs before there is anything of ours.
 - A `cpp` block stands, but for its indentation, in a file of docs/examples,
@@ -16,7 +17,10 @@ import tree
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]*)`")
+_COMMENT = re.compile(r"^\s*(?://|#(?!include)).*$", re.MULTILINE)
+_COMMENT_PATH = re.compile(r"(?<![\w/.])((?:[\w-]+/)+[\w.-]+\.(?:md|h|cc|py|txt|sh))\b")
 NEWCOMERS_TOOLS = ("sudo", "apt-get", "git", "cd")
+CODE = (".cc", ".h", ".py", ".bzl", ".bazel", ".sh", ".proto")
 LANGUAGES = ("", "sh", "console", "cpp", "text")
 
 
@@ -38,7 +42,7 @@ def anchors(text):
             for heading in headings}
 
 
-def link_problems(top, name, text):
+def link_problems(top, folders, name, text):
     prose = _BLOCK.sub("", text)
     folder = (top / name).parent
     for target in _LINK.findall(prose):
@@ -51,7 +55,7 @@ def link_problems(top, name, text):
         elif anchor and anchor not in anchors(file.read_text(encoding="utf-8")):
             yield f"{name}: link to {target}: no such heading"
     for path in _PATH.findall(prose):
-        if path.split("/")[0] not in ours(top):
+        if path.split("/")[0] not in folders:
             continue
         if not (top / path).exists() and not (folder / path).exists():
             yield f"{name}: names `{path}`, which is not there"
@@ -60,6 +64,14 @@ def link_problems(top, name, text):
 def ours(top):
     """The folders of the top level, so that a path of ours is known as one."""
     return {name.split("/")[0] for name in tree.files(top) if "/" in name}
+
+
+def comment_problems(top, folders, name, text):
+    for comment in _COMMENT.finditer(text):
+        for path in _COMMENT_PATH.findall(comment.group()):
+            if path.split("/")[0] in folders and not (top / path).exists():
+                line = text.count("\n", 0, comment.start()) + 1
+                yield f"{name}:{line}: names {path}, which is not there"
 
 
 def make_problem(top, words):
@@ -113,10 +125,14 @@ def block_problems(top, name, text):
 
 def problems(top):
     found = []
+    folders = ours(top)
     for name in documents(top):
         text = tree.read(top, name)
-        found += link_problems(top, name, text)
+        found += link_problems(top, folders, name, text)
         found += block_problems(top, name, text)
+    for name in tree.files(top):
+        if name.endswith(CODE):
+            found += comment_problems(top, folders, name, tree.read(top, name))
     return found
 
 

@@ -20,7 +20,7 @@ LINKS_NOT = {
     "wal": r"//(engine|snapshot|server|rpc|cmd|bench|tests)\b",
     "snapshot": r"//(engine|wal|server|rpc|cmd|bench|tests)\b",
     "server": r"//(rpc(?!/proto:)|cmd|bench|tests)\b",
-    "strata": r"//(rpc(?!/proto:|:validate|:errors)|cmd|bench|tests)\b",
+    "strata": r"//(rpc(?!/proto:)|cmd|bench|tests)\b",
 }
 # The four modules and base know neither of these libraries; what is above them
 # and below rpc/ knows the messages.
