@@ -99,9 +99,8 @@ KeyIndex::Leaf* KeyIndex::Descend(std::string_view key, Path* path) const {
 const KeyRecord* KeyIndex::Find(std::string_view key) const {
   Path path;
   const Leaf* leaf = Descend(key, &path);
-  bool found;
-  const size_t slot = leaf->records.LowerBound(key, &found);
-  return found ? leaf->records[slot] : nullptr;
+  const size_t slot = leaf->records.Find(key);
+  return slot == leaf->records.kNowhere ? nullptr : leaf->records[slot];
 }
 
 KeyIndex::Cursor KeyIndex::LowerBound(std::string_view key) const {

@@ -33,25 +33,17 @@ class KeySlots {
     if (size_ == 0) return 0;
     const int side = CompareCommon(key);
     if (side != 0) return side < 0 ? 0 : size_;
-    const uint64_t head = Head(key);
-    size_t low = static_cast<size_t>(
-        std::lower_bound(heads_, heads_ + size_, head) - heads_);
-    size_t high = low;
-    while (high < size_ && heads_[high] == head) ++high;
-    while (low < high) {
-      const size_t middle = (low + high) / 2;
-      const int order = items_[middle]->key().compare(key);
-      if (order == 0) {
-        *equal = true;
-        return middle;
-      }
-      if (order < 0) {
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
-    }
-    return low;
+    return LowerBoundAfterCommon(key, equal);
+  }
+
+  // The slot whose key is `key`, or kNowhere. It need not look at what the keys
+  // have in common: the one that it finds equal has it too.
+  static constexpr size_t kNowhere = SIZE_MAX;
+  size_t Find(std::string_view key) const {
+    if (key.size() < common_) return kNowhere;
+    bool equal = false;
+    const size_t slot = LowerBoundAfterCommon(key, &equal);
+    return equal ? slot : kNowhere;
   }
 
   // The number of slots with keys <= `key`.
@@ -90,6 +82,29 @@ class KeySlots {
   }
 
  private:
+  // Right as to `*equal`; as to the slot if `key` begins as all keys do.
+  size_t LowerBoundAfterCommon(std::string_view key, bool* equal) const {
+    const uint64_t head = Head(key);
+    size_t low = static_cast<size_t>(
+        std::lower_bound(heads_, heads_ + size_, head) - heads_);
+    size_t high = low;
+    while (high < size_ && heads_[high] == head) ++high;
+    while (low < high) {
+      const size_t middle = (low + high) / 2;
+      const int order = items_[middle]->key().compare(key);
+      if (order == 0) {
+        *equal = true;
+        return middle;
+      }
+      if (order < 0) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
   // The 8 bytes after the common ones, zeros behind the end. Two keys with
   // different heads sort as their heads do.
   uint64_t Head(std::string_view key) const {
@@ -104,7 +119,9 @@ class KeySlots {
   // them too.
   int CompareCommon(std::string_view key) const {
     const size_t n = std::min<size_t>(common_, key.size());
-    const int order = std::memcmp(key.data(), items_[0]->key().data(), n);
+    const char* const common =
+        common_ <= kInline ? inline_ : items_[0]->key().data();
+    const int order = std::memcmp(key.data(), common, n);
     if (order != 0) return order;
     return key.size() < common_ ? -1 : 0;
   }
@@ -125,11 +142,19 @@ class KeySlots {
     common_ = static_cast<uint32_t>(
         size_ == 1 ? items_[0]->key().size()
                    : Common(items_[0]->key(), items_[size_ - 1]->key()));
+    if (common_ <= kInline) {
+      std::memcpy(inline_, items_[0]->key().data(), common_);
+    }
     for (size_t i = 0; i < size_; ++i) heads_[i] = Head(items_[i]->key());
   }
 
+  // Common bytes up to so many are kept here, so that a search need not touch
+  // the first key for them.
+  static constexpr size_t kInline = 40;
+
   uint32_t size_ = 0;
   uint32_t common_ = 0;  // bytes that all keys begin with
+  char inline_[kInline];
   uint64_t heads_[kCapacity];
   T* items_[kCapacity];
 };
