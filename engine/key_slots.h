@@ -55,14 +55,15 @@ class KeySlots {
 
   // REQUIRES: !full(), and the order stays
   void Insert(size_t slot, T* item) {
+    const bool fits = size_ > 0 && CompareCommon(item->key()) == 0;
     std::copy_backward(items_ + slot, items_ + size_, items_ + size_ + 1);
     std::copy_backward(heads_ + slot, heads_ + size_, heads_ + size_ + 1);
     items_[slot] = item;
     ++size_;
-    if (size_ == 1 || CommonWithNeighbour(slot) < common_) {
-      Rehead();
-    } else {
+    if (fits) {
       heads_[slot] = Head(item->key());
+    } else {
+      Rehead();
     }
   }
 
@@ -131,10 +132,6 @@ class KeySlots {
     size_t i = 0;
     while (i < n && a[i] == b[i]) ++i;
     return i;
-  }
-
-  size_t CommonWithNeighbour(size_t slot) const {
-    return Common(items_[slot]->key(), items_[slot == 0 ? 1 : 0]->key());
   }
 
   void Rehead() {
