@@ -92,26 +92,31 @@ void Writer::DropPending() {
   gathered_ = synced_;
 }
 
-// Before anything is written, there is room for all of it. An error before that
-// leaves the log as it was; one after it is the end of this Writer.
+// Before anything is written, there is room for all of it. A full disk before
+// that leaves the log as it was; anything else is the end of this Writer.
 Status Writer::Flush() {
+  Status status = MakeRoom();
+  if (status.code() == Code::kResourceExhausted) return status;
+  if (status.ok()) status = WriteBatch(pending_);
+  return status.ok() ? status : Die(status);
+}
+
+Status Writer::MakeRoom() {
   if (end_ + pending_.size() > options_.segment_bytes && !fresh_) {
     RETURN_IF_ERROR(Rotate());
   }
   if (end_ + pending_.size() > allocated_) {
-    Status status = tail()->Allocate(end_ + pending_.size());
-    if (!status.ok() && status.code() != Code::kResourceExhausted) {
-      dead_ = status;
-    }
-    RETURN_IF_ERROR(status);
+    RETURN_IF_ERROR(tail()->Allocate(end_ + pending_.size()));
     allocated_ = end_ + pending_.size();
   }
-  if (Status status = WriteBatch(pending_); !status.ok()) {
-    // Room was made for all of it, so not even this may be tried again.
-    dead_ = status.code() == Code::kResourceExhausted
-                ? Status(Code::kUnknown, status.message())
-                : status;
-  }
+  return Status::Ok();
+}
+
+// A disk found full only now may not be tried again either.
+Status Writer::Die(const Status& status) {
+  dead_ = status.code() == Code::kResourceExhausted
+              ? Status(Code::kUnknown, status.message())
+              : status;
   return dead_;
 }
 
@@ -164,27 +169,22 @@ Status Writer::Rotate() {
   }
   if (next.fill != nullptr) next.fill->Claim(header.size());
   Status status = WriteHeader(next.file.get(), header);
-  if (status.ok()) status = MoveInto(next, name);
+  if (status.ok()) {
+    status = env_->Rename(next.path, JoinPath(directory_, name.ToString()));
+  }
   if (!status.ok()) {
-    if (status.code() != Code::kResourceExhausted) dead_ = status;
     preparer_.Discard(std::move(next));
     return status;
   }
   Adopt(std::move(next), name, header.size(), crc);
-  return dead_;
+  // The name is there now, durable or not: no way back.
+  status = SyncDirectory();
+  return status.ok() ? status : Die(status);
 }
 
 Status Writer::WriteHeader(File* file, std::string_view header) {
   RETURN_IF_ERROR(file->WriteAt(0, header));
   return options_.fsync ? file->Sync() : Status::Ok();
-}
-
-Status Writer::MoveInto(const PreparedSegment& next, const SegmentName& name) {
-  RETURN_IF_ERROR(
-      env_->Rename(next.path, JoinPath(directory_, name.ToString())));
-  // The name is there now, durable or not: no way back.
-  dead_ = SyncDirectory();
-  return Status::Ok();
 }
 
 void Writer::Adopt(PreparedSegment next, const SegmentName& name,

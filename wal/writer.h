@@ -57,6 +57,8 @@ class Writer final : public Wal {
   void Gather(RecordType type, std::string_view data);
 
   Status Flush();
+  Status MakeRoom();
+  Status Die(const Status& status);
   Status WriteBatch(std::string_view batch);
   Status SyncTail();
   Status SyncDirectory();
@@ -64,7 +66,6 @@ class Writer final : public Wal {
 
   Status Rotate();
   Status WriteHeader(File* file, std::string_view header);
-  Status MoveInto(const PreparedSegment& next, const SegmentName& name);
   void Adopt(PreparedSegment next, const SegmentName& name,
              uint64_t header_bytes, uint32_t crc);
   void TrimLastSegment();
