@@ -127,12 +127,14 @@ Status PageFile::Grow(uint64_t bytes, bool* grown) {
 }
 
 Status PageFile::Map(uint64_t bytes) {
-  // Twice as much, so that remapping stays rare.
+  // Read-ahead stays on: a cold start walks the whole file. Twice as much as
+  // is needed, so that mapping anew stays rare.
   uint64_t size = std::max(options_.initial_mmap_bytes, GrownSize(bytes));
   if (mapping_ != nullptr) size = std::max<uint64_t>(size, 2 * bytes);
   ASSIGN_OR_RETURN(mapping_,
                    file_->Map(size, {.populate = options_.mmap_populate,
-                                     .lock = options_.mlock}));
+                                     .lock = options_.mlock,
+                                     .random = false}));
   return Status::Ok();
 }
 
