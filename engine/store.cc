@@ -77,7 +77,7 @@ Status StoreImpl::Restore() {
   RestoreRevisions(finished, scheduled);
   active_ = std::make_shared<Run>(/*sequence=*/1, revision() + 1);
   run_ = active_.get();
-  state_ = std::make_shared<ReadState>(ReadState{active_, nullptr, view});
+  state_ = std::make_shared<ReadState>(ReadState{active_, {}, view});
   if (scheduled > finished) StartCompaction(scheduled, 0, nullptr);
   return Status::Ok();
 }
@@ -128,11 +128,7 @@ Revision StoreImpl::compact_revision() const {
   return compact_revision_;
 }
 
-uint64_t StoreImpl::tail_bytes() const {
-  const std::shared_ptr<const ReadState> now = state();
-  return now->active->bytes() +
-         (now->frozen == nullptr ? 0 : now->frozen->bytes());
-}
+uint64_t StoreImpl::tail_bytes() const { return state()->tail_bytes(); }
 
 StatusOr<std::optional<std::string>> StoreImpl::Get(
     Table table, std::string_view key) const {

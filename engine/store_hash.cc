@@ -89,7 +89,7 @@ StatusOr<HashKvResult> StoreImpl::HashKv(Revision revision) const {
   ASSIGN_OR_RETURN(const Kept kept, KeptAt(at, result.compact_revision));
   Hasher hasher(at, result.compact_revision, kept.any ? &kept.old : nullptr);
   RETURN_IF_ERROR(AddView(*state->view, at, &hasher));
-  if (state->frozen != nullptr) AddRun(*state->frozen, at, &hasher);
+  for (const auto& run : state->frozen) AddRun(*run, at, &hasher);
   AddRun(*state->active, at, &hasher);
   result.hash = hasher.hash();
   return result;

@@ -160,6 +160,7 @@ class StoreImpl final : public Store {
   Status TryWriteFrozen();           // work
   Status FlushAll();                 // work; blocks for the open entry
   void FinishFlush(const Run& run);  // work
+  void PostFlush(Duration delay = Duration::zero());  // REQUIRES: tail_mutex_
   Status SwapView(bool drop_frozen);
   // True if it may be tried again later; else all is over.
   bool Survives(const Status& status);
@@ -213,7 +214,9 @@ class StoreImpl final : public Store {
   bool timer_set_ = false;
   bool closed_ = false;
   std::shared_ptr<Run> active_;
-  std::shared_ptr<Run> frozen_;
+  // The oldest first. A slow disk makes them many; tail_bytes() bounds them.
+  std::deque<std::shared_ptr<Run>> frozen_;
+  bool flush_posted_ = false;
   uint64_t flushed_sequence_ = 0;
   std::vector<FlushWaiter> waiters_;
   Status broken_;                       // the backend's, for good

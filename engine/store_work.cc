@@ -45,10 +45,12 @@ bool StoreImpl::AtThreshold() const {
 }
 
 void StoreImpl::MaybeFreeze() {
-  if (entry_open_ || frozen_ != nullptr || !active_->dirty()) return;
-  if (freeze_wanted_ || AtThreshold()) {
+  if (entry_open_ || !active_->dirty()) return;
+  // A run that is only due waits for the one before it, and grows; one that is
+  // full does not, so that a commit stays bounded.
+  if (AtThreshold() || (freeze_wanted_ && frozen_.empty())) {
     Freeze();
-    Post(&StoreImpl::FlushFrozen);
+    PostFlush();
   } else if (!timer_set_) {
     timer_set_ = true;
     Post(&StoreImpl::OnTimer, options_.batch_interval);
@@ -56,15 +58,18 @@ void StoreImpl::MaybeFreeze() {
 }
 
 void StoreImpl::Freeze() {
-  CHECK(!entry_open_ && frozen_ == nullptr);
+  CHECK(!entry_open_);
   freeze_wanted_ = false;
-  frozen_ = active_;
-  active_ = std::make_shared<Run>(frozen_->sequence() + 1, revision() + 1);
+  frozen_.push_back(active_);
+  active_ =
+      std::make_shared<Run>(frozen_.back()->sequence() + 1, revision() + 1);
   run_ = active_.get();
   auto next = std::make_shared<ReadState>();
   next->active = active_;
-  next->frozen = frozen_;
   std::lock_guard<RwLock> lock(mutex_);
+  // Not a copy of frozen_: its first may be in the view already.
+  next->frozen = state_->frozen;
+  next->frozen.push_back(frozen_.back());
   next->view = state_->view;
   state_ = std::move(next);
 }
@@ -79,7 +84,17 @@ void StoreImpl::OnTimer() {
 
 // --- writing ---
 
+void StoreImpl::PostFlush(Duration delay) {
+  if (flush_posted_) return;
+  flush_posted_ = true;
+  Post(&StoreImpl::FlushFrozen, delay);
+}
+
 void StoreImpl::FlushFrozen() {
+  {
+    std::lock_guard<std::mutex> lock(tail_mutex_);
+    flush_posted_ = false;
+  }
   WriteFrozen().IgnoreError();  // it has seen to what comes of it
 }
 
@@ -87,7 +102,8 @@ void StoreImpl::FlushFrozen() {
 Status StoreImpl::WriteFrozen() {
   Status status = TryWriteFrozen();
   if (!status.ok() && Survives(status)) {
-    Post(&StoreImpl::FlushFrozen, NextRetry());
+    std::lock_guard<std::mutex> lock(tail_mutex_);
+    PostFlush(NextRetry());
   }
   return status;
 }
@@ -97,7 +113,7 @@ Status StoreImpl::TryWriteFrozen() {
   {
     std::lock_guard<std::mutex> lock(tail_mutex_);
     if (!broken_.ok()) return broken_;
-    run = frozen_;
+    if (!frozen_.empty()) run = frozen_.front();
   }
   if (run == nullptr) return Status::Ok();
   RETURN_IF_ERROR(backend_->Write(run->ToBatch(options_.level)));
@@ -116,14 +132,15 @@ Status StoreImpl::SwapView(bool drop_frozen) {
   next->view = std::move(view);
   std::lock_guard<RwLock> lock(mutex_);
   next->active = state_->active;
-  if (!drop_frozen) next->frozen = state_->frozen;
+  next->frozen.assign(state_->frozen.begin() + (drop_frozen ? 1 : 0),
+                      state_->frozen.end());
   old = std::exchange(state_, std::move(next));
   return Status::Ok();
 }
 
 void StoreImpl::FinishFlush(const Run& run) {
   std::lock_guard<std::mutex> lock(tail_mutex_);
-  frozen_ = nullptr;
+  frozen_.pop_front();
   flushed_sequence_ = run.sequence();
   if (run.index() > LogIndex(0)) {
     flushed_.store(run.index().value(), std::memory_order_release);
@@ -135,6 +152,7 @@ void StoreImpl::FinishFlush(const Run& run) {
     return true;
   });
   PostCompactStep();
+  if (!frozen_.empty()) PostFlush();
   MaybeFreeze();
 }
 
@@ -168,28 +186,30 @@ Duration StoreImpl::NextRetry() {
 
 void StoreImpl::Flush(std::function<void(Status)> done) {
   std::lock_guard<std::mutex> lock(tail_mutex_);
-  if (!broken_.ok() || (!active_->dirty() && frozen_ == nullptr)) {
+  if (!broken_.ok() || (!active_->dirty() && frozen_.empty())) {
     options_.flusher->Post(
         [done = std::move(done), status = broken_] { done(status); });
     return;
   }
   const bool whole = active_->dirty();
-  waiters_.push_back(
-      {whole ? active_->sequence() : frozen_->sequence(), std::move(done)});
+  waiters_.push_back({whole ? active_->sequence() : frozen_.back()->sequence(),
+                      std::move(done)});
   if (!whole) return;
   freeze_wanted_ = true;
   MaybeFreeze();
 }
 
-// Writes the frozen run, and then the active one, from this thread.
+// Writes the frozen runs, and then the active one, from this thread.
 Status StoreImpl::FlushAll() {
-  RETURN_IF_ERROR(WriteFrozen());
+  uint64_t runs;  // what is frozen later is not this call's
   {
     std::unique_lock<std::mutex> lock(tail_mutex_);
     entry_ended_.wait(lock, [this] { return !entry_open_; });
-    if (frozen_ == nullptr && active_->dirty()) Freeze();
+    if (active_->dirty()) Freeze();
+    runs = frozen_.size();
   }
-  return WriteFrozen();
+  for (uint64_t i = runs; i > 0; --i) RETURN_IF_ERROR(WriteFrozen());
+  return Status::Ok();
 }
 
 Status StoreImpl::WriteSnapshot(const Backend::Sink& sink) {

@@ -120,13 +120,22 @@ Batch Run::ToBatch(Level level) const {
   return batch;
 }
 
-StatusOr<std::string_view> ReadState::Value(ChangeId id) const {
-  const Run* run = nullptr;
-  if (active->Covers(id.main)) {
-    run = active.get();
-  } else if (frozen != nullptr && frozen->Covers(id.main)) {
-    run = frozen.get();
+const Run* ReadState::RunOf(Revision main) const {
+  if (active->Covers(main)) return active.get();
+  for (size_t i = frozen.size(); i-- > 0;) {
+    if (frozen[i]->Covers(main)) return frozen[i].get();
   }
+  return nullptr;
+}
+
+uint64_t ReadState::tail_bytes() const {
+  uint64_t bytes = active->bytes();
+  for (const auto& run : frozen) bytes += run->bytes();
+  return bytes;
+}
+
+StatusOr<std::string_view> ReadState::Value(ChangeId id) const {
+  const Run* run = RunOf(id.main);
   std::optional<std::string_view> value;
   if (run != nullptr) {
     value = run->Find(id);
@@ -143,8 +152,8 @@ StatusOr<std::string_view> ReadState::Value(ChangeId id) const {
 StatusOr<std::optional<std::string>> ReadState::Record(
     Table table, std::string_view key) const {
   if (auto found = active->FindRecord(table, key)) return *found;
-  if (frozen != nullptr) {
-    if (auto found = frozen->FindRecord(table, key)) return *found;
+  for (size_t i = frozen.size(); i-- > 0;) {
+    if (auto found = frozen[i]->FindRecord(table, key)) return *found;
   }
   ASSIGN_OR_RETURN(auto stored, view->Get(table, key));
   if (!stored.has_value()) return std::optional<std::string>();
@@ -159,7 +168,7 @@ StatusOr<std::vector<std::pair<std::string, std::string>>> ReadState::Records(
     records.emplace(iterator->key(), iterator->value());
   }
   RETURN_IF_ERROR(iterator->status());
-  if (frozen != nullptr) frozen->OverlayRecords(table, &records);
+  for (const auto& run : frozen) run->OverlayRecords(table, &records);
   active->OverlayRecords(table, &records);
   return std::vector<std::pair<std::string, std::string>>(records.begin(),
                                                           records.end());

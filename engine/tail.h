@@ -136,12 +136,13 @@ void Run::ForEach(Revision end, const Visit& visit) const {
   }
 }
 
-// What readers see of the store at one moment: the two runs and the backend
-// below them. Nothing is between them: a frozen run is dropped together with
-// the change to a view that has it. Immutable, but that the active run grows.
+// What readers see of the store at one moment: the runs and the backend below
+// them. Nothing is between them: a frozen run is dropped together with the
+// change to a view that has it. Immutable, but that the active run grows.
 struct ReadState {
   std::shared_ptr<Run> active;
-  std::shared_ptr<const Run> frozen;  // being written; may be null
+  // The oldest, which is being written, first. Mostly none or one.
+  std::vector<std::shared_ptr<const Run>> frozen;
   std::shared_ptr<const View> view;
 
   // The value of a change that exists. DataLoss if it does not.
@@ -150,6 +151,9 @@ struct ReadState {
                                               std::string_view key) const;
   StatusOr<std::vector<std::pair<std::string, std::string>>> Records(
       Table table) const;
+  // Null if the backend has it.
+  const Run* RunOf(Revision main) const;
+  uint64_t tail_bytes() const;
 };
 
 }  // namespace strata
