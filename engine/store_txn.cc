@@ -1,6 +1,7 @@
 #include <mutex>
 #include <shared_mutex>
 
+#include "engine/compare.h"
 #include "engine/errors.h"
 #include "engine/store_impl.h"
 
@@ -13,38 +14,6 @@
 namespace strata {
 
 namespace {
-
-template <typename T>
-bool HoldsFor(CompareResult result, const T& have, const T& want) {
-  switch (result) {
-    case CompareResult::kEqual:
-      return have == want;
-    case CompareResult::kNotEqual:
-      return have != want;
-    case CompareResult::kGreater:
-      return have > want;
-    case CompareResult::kLess:
-      return have < want;
-  }
-  return true;
-}
-
-bool HoldsForKey(const Compare& compare, const KeyValue& kv) {
-  switch (compare.target) {
-    case CompareTarget::kVersion:
-      return HoldsFor(compare.result, kv.version, compare.number);
-    case CompareTarget::kCreate:
-      return HoldsFor(compare.result, kv.create_revision.value(),
-                      compare.number);
-    case CompareTarget::kMod:
-      return HoldsFor(compare.result, kv.mod_revision.value(), compare.number);
-    case CompareTarget::kValue:
-      return HoldsFor(compare.result, kv.value, compare.value);
-    case CompareTarget::kLease:
-      return HoldsFor(compare.result, kv.lease.value(), compare.number);
-  }
-  return true;
-}
 
 const std::vector<Op>& Branch(const TxnRequest& txn, bool succeeded) {
   return succeeded ? txn.success : txn.failure;
@@ -86,11 +55,11 @@ StatusOr<bool> StoreImpl::Holds(const Compare& compare) const {
                    RangeAsOf({.range = compare.range}, revision()));
   if (found.kvs.empty()) {
     if (compare.target == CompareTarget::kValue) return false;
-    return HoldsForKey(compare, KeyValue());
+    return HoldsFor(compare, KeyValue());
   }
   for (const std::string_view bytes : found.kvs) {
     ASSIGN_OR_RETURN(const KeyValue kv, DecodeKeyValue(bytes));
-    if (!HoldsForKey(compare, kv)) return false;
+    if (!HoldsFor(compare, kv)) return false;
   }
   return true;
 }

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "engine/compare.h"
 #include "engine/errors.h"
 #include "engine/key_value.h"
 
@@ -19,45 +20,6 @@ bool AllRanges(const etcdserverpb::TxnRequest& txn, Predicate predicate) {
          std::ranges::all_of(txn.failure(), holds);
 }
 
-template <typename T>
-int Order(const T& a, const T& b) {
-  return a < b ? -1 : (b < a ? 1 : 0);
-}
-
-// An enum's number that has no name: a target compares as equal, a result
-// holds, as in etcd.
-bool Holds(const Compare& compare, const KeyValue& kv) {
-  int order = 0;
-  switch (compare.target) {
-    case CompareTarget::kVersion:
-      order = Order(kv.version, compare.number);
-      break;
-    case CompareTarget::kCreate:
-      order = Order(kv.create_revision.value(), compare.number);
-      break;
-    case CompareTarget::kMod:
-      order = Order(kv.mod_revision.value(), compare.number);
-      break;
-    case CompareTarget::kValue:
-      order = Order(kv.value, compare.value);
-      break;
-    case CompareTarget::kLease:
-      order = Order(kv.lease.value(), compare.number);
-      break;
-  }
-  switch (compare.result) {
-    case CompareResult::kEqual:
-      return order == 0;
-    case CompareResult::kGreater:
-      return order > 0;
-    case CompareResult::kLess:
-      return order < 0;
-    case CompareResult::kNotEqual:
-      return order != 0;
-  }
-  return true;
-}
-
 StatusOr<bool> HoldsAt(const Store& store, Revision revision,
                        const Compare& compare) {
   RangeRequest request;
@@ -66,11 +28,11 @@ StatusOr<bool> HoldsAt(const Store& store, Revision revision,
   ASSIGN_OR_RETURN(const RangeResult found, store.Range(request));
   if (found.kvs.empty()) {
     return compare.target != CompareTarget::kValue &&
-           Holds(compare, KeyValue());
+           HoldsFor(compare, KeyValue());
   }
   for (std::string_view bytes : found.kvs) {
     ASSIGN_OR_RETURN(const KeyValue kv, DecodeKeyValue(bytes));
-    if (!Holds(compare, kv)) return false;
+    if (!HoldsFor(compare, kv)) return false;
   }
   return true;
 }

@@ -164,6 +164,8 @@ void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
   flags->Add(
       DurationFlag("grpc-keepalive-timeout", &grpc->keepalive_timeout, "20s",
                    "A client that does not answer a ping is closed after."));
+  flags->Add(NumberFlag("grpc-threads", &grpc->threads,
+                        "Strata's own: threads that serve calls."));
   flags->Add(SwitchFlag("memory-mlock", &node->btree.mlock,
                         "Keep the backend's pages in memory."));
 }

@@ -1,0 +1,174 @@
+#include "rpc/grpc_server.h"
+
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace strata {
+namespace {
+
+constexpr uint64_t kMaxRequestBytes = 1000;
+
+// A client that sends and gets bytes.
+class Client {
+ public:
+  explicit Client(int port)
+      : stub_(grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
+                                  grpc::InsecureChannelCredentials())) {}
+
+  // "Code: text", or the answer.
+  std::string Call(const std::string& path, const std::string& request) {
+    grpc::ClientContext context;
+    grpc::CompletionQueue queue;
+    const grpc::Slice slice(request);
+    auto reader = stub_.PrepareUnaryCall(&context, path,
+                                         grpc::ByteBuffer(&slice, 1), &queue);
+    reader->StartCall();
+    grpc::ByteBuffer response;
+    grpc::Status status;
+    reader->Finish(&response, &status, this);
+    void* tag = nullptr;
+    bool ok = false;
+    EXPECT_TRUE(queue.Next(&tag, &ok));
+    if (!status.ok()) {
+      return Status(static_cast<Code>(status.error_code()),
+                    status.error_message())
+          .ToString();
+    }
+    grpc::Slice all;
+    EXPECT_TRUE(response.DumpToSingleSlice(&all).ok());
+    return std::string(reinterpret_cast<const char*>(all.begin()), all.size());
+  }
+
+ private:
+  grpc::GenericStub stub_;
+};
+
+class GrpcServerTest : public testing::Test {
+ protected:
+  void Start(std::vector<UnaryMethod> methods) {
+    GrpcServerOptions options;
+    options.addresses = {"127.0.0.1:0"};
+    options.max_request_bytes = kMaxRequestBytes;
+    auto server = GrpcServer::Start(options, std::move(methods));
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = std::move(*server);
+    client_ = std::make_unique<Client>(server_->ports().front());
+  }
+  void TearDown() override {
+    if (server_ != nullptr) server_->Shutdown(std::chrono::seconds(10));
+  }
+
+  std::unique_ptr<GrpcServer> server_;
+  std::unique_ptr<Client> client_;
+};
+
+UnaryMethod Echo() {
+  return {"/test.Test/Echo",
+          [](std::string_view request, google::protobuf::Arena*, Reply reply) {
+            reply("echo " + std::string(request));
+          }};
+}
+
+TEST_F(GrpcServerTest, AnswersAndErrors) {
+  Start({Echo(), {"/test.Test/Refuse", [](auto, auto, Reply reply) {
+                    reply(OutOfRangeError("no further"));
+                  }}});
+  EXPECT_EQ(client_->Call("/test.Test/Echo", "hello"), "echo hello");
+  EXPECT_EQ(client_->Call("/test.Test/Echo", ""), "echo ");
+  EXPECT_EQ(client_->Call("/test.Test/Refuse", "x"), "OutOfRange: no further");
+  EXPECT_EQ(client_->Call("/test.Test/Fly", "x"),
+            "Unimplemented: unknown service test.Test");
+  EXPECT_EQ(client_->Call("/etcdserverpb.Watch/Watch", ""),
+            "Unimplemented: strata does not implement "
+            "etcdserverpb.Watch.Watch yet");
+}
+
+// Both kinds of slices: copied, and handed over.
+TEST_F(GrpcServerTest, LargeAnswers) {
+  Start({{"/test.Test/Grow",
+          [](std::string_view request, google::protobuf::Arena*, Reply reply) {
+            reply(std::string(std::stoul(std::string(request)), 'x'));
+          }}});
+  for (size_t size : {4096, 4097, 3'000'000}) {
+    EXPECT_EQ(client_->Call("/test.Test/Grow", std::to_string(size)),
+              std::string(size, 'x'));
+  }
+}
+
+TEST_F(GrpcServerTest, MessagesThatAreTooLarge) {
+  Start({Echo()});
+  const size_t max = kMaxRequestBytes + limits::kGrpcOverheadBytes;
+  EXPECT_EQ(client_->Call("/test.Test/Echo", std::string(max, 'x')).size(),
+            max + 5);
+  EXPECT_EQ(client_->Call("/test.Test/Echo", std::string(max + 1, 'x')),
+            "ResourceExhausted: grpc: received message larger than max (" +
+                std::to_string(max + 1) + " vs. " + std::to_string(max) + ")");
+  // Far beyond it gRPC itself hangs up.
+  EXPECT_TRUE(client_->Call("/test.Test/Echo", std::string(5 * max, 'x'))
+                  .starts_with("ResourceExhausted: "));
+  EXPECT_EQ(client_->Call("/test.Test/Echo", "x"), "echo x");
+}
+
+TEST_F(GrpcServerTest, ManyCallsAtOnceAnsweredFromElsewhere) {
+  const auto loop = NewThreadedLoop("replies");
+  Start({{"/test.Test/Later",
+          [&](std::string_view request, google::protobuf::Arena*, Reply reply) {
+            loop->Post([answer = std::string(request), reply] {
+              reply("later " + answer);
+            });
+          }}});
+  std::atomic<int> right = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      Client client(server_->ports().front());
+      for (int i = 0; i < 100; ++i) {
+        const std::string text = std::to_string(t * 1000 + i);
+        right += client.Call("/test.Test/Later", text) == "later " + text;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, 800);
+}
+
+TEST_F(GrpcServerTest, ShutdownWaitsForWhatIsBeingServed) {
+  std::promise<Reply> begun;
+  Start({{"/test.Test/Hold", [&](auto, auto, Reply reply) {
+            begun.set_value(std::move(reply));
+          }}});
+  auto answer = std::async(std::launch::async, [&] {
+    return client_->Call("/test.Test/Hold", "x");
+  });
+  const Reply reply = begun.get_future().get();
+  auto stopped = std::async(
+      std::launch::async, [&] { server_->Shutdown(std::chrono::seconds(10)); });
+  EXPECT_EQ(stopped.wait_for(std::chrono::milliseconds(100)),
+            std::future_status::timeout);
+  reply(std::string("done"));
+  EXPECT_EQ(answer.get(), "done");
+  stopped.get();
+  server_.reset();
+}
+
+TEST_F(GrpcServerTest, APortThatIsTaken) {
+  Start({Echo()});
+  GrpcServerOptions options;
+  options.addresses = {"127.0.0.1:" + std::to_string(server_->ports().front())};
+  const auto second = GrpcServer::Start(options, {Echo()});
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.ToString(),
+            "Unavailable: cannot listen on " + options.addresses.front());
+}
+
+}  // namespace
+}  // namespace strata
