@@ -1,5 +1,7 @@
 #include "rpc/grpc_worker.h"
 
+#include <grpc/support/time.h>
+#include <grpcpp/alarm.h>
 #include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
 
@@ -17,6 +19,8 @@ namespace {
 
 // Calls of a method that a worker awaits at once; more wait inside gRPC.
 constexpr int kAwaited = 16;
+// With more calls being served, replies are gathered.
+constexpr int kServedDirectly = 2;
 // Answers up to this size are copied rather than handed over.
 constexpr size_t kCopiedBytes = 4096;
 // What the arena of a call has without asking for more: enough for most.
@@ -100,6 +104,7 @@ class GrpcWorker::Call : public GrpcWorker::Event {
       return worker_->EndCall(this);
     }
     serving_ = true;
+    worker_->serving_.fetch_add(1, std::memory_order_relaxed);
     worker_->Await(method_);
     Serve();
   }
@@ -108,7 +113,22 @@ class GrpcWorker::Call : public GrpcWorker::Event {
 
   void Reset() {
     rpc_.reset();
+    answer_.reset();
     arena_.Reset();
+  }
+
+  // As soon as it has begun, Happened may be called on the worker's thread, and
+  // with it the next call begin.
+  void Send() {
+    worker_->serving_.fetch_sub(1, std::memory_order_relaxed);
+    if (answer_->ok()) {
+      const Answered answered{std::move(**answer_)};
+      return rpc_->responder.Finish(answered, grpc::Status::OK, this);
+    }
+    const Status& status = answer_->status();
+    const grpc::Status error(static_cast<grpc::StatusCode>(status.code()),
+                             status.message());
+    rpc_->responder.FinishWithError(error, this);
   }
 
  private:
@@ -145,25 +165,18 @@ class GrpcWorker::Call : public GrpcWorker::Event {
         [this](StatusOr<std::string> answer) { Answer(std::move(answer)); });
   }
 
-  // Any thread. As soon as it has begun, Happened may be called on the
-  // worker's, and with it the next call begin.
+  // Any thread.
   void Answer(StatusOr<std::string> answer) {
-    if (answer.ok()) {
-      rpc_->responder.Finish(Answered{std::move(*answer)}, grpc::Status::OK,
-                             this);
-    } else {
-      const Status& status = answer.status();
-      rpc_->responder.FinishWithError(
-          grpc::Status(static_cast<grpc::StatusCode>(status.code()),
-                       status.message()),
-          this);
-    }
+    answer_.emplace(std::move(answer));
+    if (worker_->SendsDirectly()) return Send();
+    worker_->SendLater(this);
   }
 
   GrpcWorker* const worker_;
   size_t method_ = 0;
   bool serving_ = false;
   std::optional<Rpc> rpc_;
+  std::optional<StatusOr<std::string>> answer_;
   alignas(8) std::array<char, kArenaBytes> block_;
   google::protobuf::Arena arena_{ArenaOptionsFor(block_.data())};
 };
@@ -207,15 +220,33 @@ class GrpcWorker::UnknownCall : public GrpcWorker::Event {
   std::optional<Rpc> rpc_;
 };
 
+// Calls Run()'s thread to the answers that were gathered.
+class GrpcWorker::Wake : public GrpcWorker::Event {
+ public:
+  explicit Wake(GrpcWorker* worker) : worker_(worker) {}
+
+  // REQUIRES: it has happened since the last time.
+  void Set() {
+    alarm_.Set(worker_->queue_.get(), gpr_time_0(GPR_CLOCK_MONOTONIC), this);
+  }
+  void Happened(bool) override { worker_->SendAnswered(); }
+
+ private:
+  GrpcWorker* const worker_;
+  grpc::Alarm alarm_;
+};
+
 GrpcWorker::GrpcWorker(GrpcShared* shared,
                        std::unique_ptr<grpc::ServerCompletionQueue> queue)
     : shared_(shared),
       queue_(std::move(queue)),
-      starved_(shared->service.methods().size()) {}
+      starved_(shared->service.methods().size()),
+      wake_(std::make_unique<Wake>(this)) {}
 
 GrpcWorker::~GrpcWorker() = default;
 
 void GrpcWorker::Run() {
+  thread_ = std::this_thread::get_id();
   for (size_t method = 0; method < starved_.size(); ++method) {
     for (int i = 0; i < kAwaited; ++i) Await(method);
   }
@@ -255,6 +286,30 @@ void GrpcWorker::EndCall(Call* call) {
     starved_[method] = false;
     Await(method);
   }
+}
+
+bool GrpcWorker::SendsDirectly() const {
+  return serving_.load(std::memory_order_relaxed) <= kServedDirectly ||
+         thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+}
+
+void GrpcWorker::SendLater(Call* call) {
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    first = answered_.empty();
+    answered_.push_back(call);
+  }
+  if (first) wake_->Set();
+}
+
+void GrpcWorker::SendAnswered() {
+  {
+    const std::lock_guard lock(mutex_);
+    sending_.swap(answered_);
+  }
+  for (Call* call : sending_) call->Send();
+  sending_.clear();
 }
 
 void GrpcWorker::StopAwaiting() { stopping_ = true; }

@@ -5,8 +5,11 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/service_type.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <thread>
 #include <vector>
 
 #include "base/status.h"
@@ -35,7 +38,9 @@ struct GrpcShared {
 };
 
 // One completion queue and the calls that came in on it. Run() is its thread;
-// only replies may come from elsewhere.
+// only replies may come from elsewhere. When many calls are being served their
+// replies come in batches: those are gathered and sent by Run()'s thread, which
+// spares each a wake-up of it. When few are, the replying thread sends.
 class GrpcWorker {
  public:
   // What comes back from the queue: an object of ours, told what happened.
@@ -55,6 +60,7 @@ class GrpcWorker {
  private:
   class Call;
   class UnknownCall;
+  class Wake;
 
   // Awaits one more call of a method, if there may be one more.
   void Await(size_t method);
@@ -62,6 +68,11 @@ class GrpcWorker {
   // The server has been shut down: nothing more will come.
   void StopAwaiting();
   void CloseIfIdle();
+  // Whether the calling thread should send the reply itself. Any thread.
+  bool SendsDirectly() const;
+  // Has Run()'s thread send the call's answer. Any thread.
+  void SendLater(Call* call);
+  void SendAnswered();
 
   GrpcShared* const shared_;
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
@@ -74,6 +85,14 @@ class GrpcWorker {
   uint64_t pending_ = 0;       // calls awaited or being served
   bool stopping_ = false;
   bool closed_ = false;
+  std::vector<Call*> sending_;  // reused
+
+  std::atomic<std::thread::id> thread_;
+  std::atomic<int> serving_ = 0;  // calls that have not been answered
+
+  std::mutex mutex_;
+  std::vector<Call*> answered_;  // guarded by mutex_; not empty: wake_ is set
+  std::unique_ptr<Wake> wake_;
 };
 
 }  // namespace strata

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <functional>
 #include <utility>
 #include <variant>
@@ -20,6 +21,30 @@ template <typename Request>
 InternalRaftRequest* NewRaftRequest(Request* request) {
   CHECK(request->GetArena() != nullptr);
   return Arena::CreateMessage<InternalRaftRequest>(request->GetArena());
+}
+
+// Whether a range may look at more keys than a thread that serves others should
+// wait for: it is not known how many there are.
+bool MayBeLong(const etcdserverpb::RangeRequest& range) {
+  if (range.range_end().empty() || range.count_only()) return false;
+  const bool looks_at_all =
+      range.sort_order() != etcdserverpb::RangeRequest::NONE ||
+      range.min_mod_revision() != 0 || range.max_mod_revision() != 0 ||
+      range.min_create_revision() != 0 || range.max_create_revision() != 0;
+  return looks_at_all || range.limit() <= 0 ||
+         range.limit() > static_cast<int64_t>(limits::kRangeChunkKeys);
+}
+
+bool MayBeLong(const etcdserverpb::TxnRequest& txn) {
+  const auto long_range = [](const etcdserverpb::RequestOp& op) {
+    return MayBeLong(op.request_range());
+  };
+  const auto long_compare = [](const etcdserverpb::Compare& compare) {
+    return !compare.range_end().empty();
+  };
+  return std::ranges::any_of(txn.compare(), long_compare) ||
+         std::ranges::any_of(txn.success(), long_range) ||
+         std::ranges::any_of(txn.failure(), long_range);
 }
 
 // Proposes, and answers with `encode` of the Result.
@@ -47,12 +72,21 @@ void KvService::Range(etcdserverpb::RangeRequest* request, Reply reply) {
   if (Status status = CheckRange(*request); !status.ok()) {
     return reply(std::move(status));
   }
-  if (request->serializable()) return AnswerRange(*request, reply);
-  node_->ReadIndex(
-      [this, request, reply = std::move(reply)](const Status& status) {
-        if (!status.ok()) return reply(status);
-        AnswerRange(*request, reply);
-      });
+  Read(
+      request->serializable(), MayBeLong(*request),
+      [this, request, reply] { AnswerRange(*request, reply); }, reply);
+}
+
+void KvService::Read(bool serializable, bool may_be_long,
+                     std::function<void()> read, const Reply& reply) {
+  if (may_be_long) {
+    read = [worker = worker_, read = std::move(read)] { worker->Post(read); };
+  }
+  if (serializable) return read();
+  node_->ReadIndex([read = std::move(read), reply](const Status& status) {
+    if (!status.ok()) return reply(status);
+    read();
+  });
 }
 
 void KvService::AnswerRange(const etcdserverpb::RangeRequest& request,
@@ -91,12 +125,9 @@ void KvService::Txn(etcdserverpb::TxnRequest* request, Reply reply) {
     raft->unsafe_arena_set_allocated_txn(request);
     return Propose<TxnResult>(node_, raft, EncodeTxnResponse, std::move(reply));
   }
-  if (IsSerializable(*request)) return AnswerReadTxn(*request, reply);
-  node_->ReadIndex(
-      [this, request, reply = std::move(reply)](const Status& status) {
-        if (!status.ok()) return reply(status);
-        AnswerReadTxn(*request, reply);
-      });
+  Read(
+      IsSerializable(*request), MayBeLong(*request),
+      [this, request, reply] { AnswerReadTxn(*request, reply); }, reply);
 }
 
 void KvService::AnswerReadTxn(const etcdserverpb::TxnRequest& request,

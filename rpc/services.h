@@ -25,12 +25,13 @@ struct KvOptions {
   int64_t max_txn_ops = limits::kMaxTxnOps;
 };
 
-// Ranges, and transactions of ranges only, are answered from the store on the
-// caller's thread (after a ReadIndex, if they are to be linearizable); the rest
-// goes through the log.
+// Ranges, and transactions of ranges only, are answered from the store (after a
+// ReadIndex, if they are to be linearizable): on the caller's thread what is
+// surely short, on `worker` what may be long; the rest goes through the log.
 class KvService {
  public:
-  KvService(Node* node, KvOptions options) : node_(node), options_(options) {}
+  KvService(Node* node, Loop* worker, KvOptions options)
+      : node_(node), worker_(worker), options_(options) {}
 
   void Range(etcdserverpb::RangeRequest* request, Reply reply);
   void Put(etcdserverpb::PutRequest* request, Reply reply);
@@ -43,8 +44,12 @@ class KvService {
                    const Reply& reply) const;
   void AnswerReadTxn(const etcdserverpb::TxnRequest& request,
                      const Reply& reply) const;
+  // Runs `read`, where it may run, when the store may be read.
+  void Read(bool serializable, bool may_be_long, std::function<void()> read,
+            const Reply& reply);
 
   Node* const node_;
+  Loop* const worker_;
   const KvOptions options_;
 };
 
@@ -83,7 +88,9 @@ class HealthService {
 class Services {
  public:
   Services(Node* node, Loop* worker, KvOptions options)
-      : kv_(node, options), maintenance_(node, worker), cluster_(node) {}
+      : kv_(node, worker, options),
+        maintenance_(node, worker),
+        cluster_(node) {}
 
   std::vector<UnaryMethod> Methods();
 

@@ -47,7 +47,7 @@ class ServicesTest : public testing::Test {
     ASSERT_TRUE(node.ok()) << node.status();
     node_ = std::move(*node);
     services_ =
-        std::make_unique<Services>(node_.get(), flusher_.get(), KvOptions());
+        std::make_unique<Services>(node_.get(), worker_.get(), KvOptions());
     methods_ = services_->Methods();
   }
 
@@ -125,6 +125,7 @@ class ServicesTest : public testing::Test {
   const std::unique_ptr<Loop> loop_ = NewThreadedLoop("node");
   const std::unique_ptr<Loop> flusher_ = NewThreadedLoop("flusher");
   const std::unique_ptr<Loop> background_ = NewThreadedLoop("background");
+  const std::unique_ptr<Loop> worker_ = NewThreadedLoop("worker");
   std::unique_ptr<Node> node_;
   std::unique_ptr<Services> services_;
   std::vector<UnaryMethod> methods_;
@@ -151,6 +152,27 @@ TEST_F(ServicesTest, PutThenRange) {
   EXPECT_EQ(Range("key: 'b'"), "header { revision: 3 }");
   EXPECT_EQ(Range("key: 'a' revision: 4"), kFuture);
   EXPECT_EQ(Range(""), "InvalidArgument: etcdserver: key is not provided");
+}
+
+// Ranges of unknown length go another way, to the same answers.
+TEST_F(ServicesTest, LongRanges) {
+  Put("key: 'a' value: '1'");
+  Put("key: 'b' value: '2'");
+  const std::string all =
+      "header { revision: 3 } "
+      "kvs { key: \"a\" create_revision: 2 mod_revision: 2 version: 1 } "
+      "kvs { key: \"b\" create_revision: 3 mod_revision: 3 version: 1 } "
+      "count: 2";
+  const std::string range = "key: 'a' range_end: 'c' keys_only: true ";
+  EXPECT_EQ(Range(range), all);
+  EXPECT_EQ(Range(range + "serializable: true"), all);
+  EXPECT_EQ(Range(range + "limit: 5000"), all);
+  EXPECT_EQ(Range(range + "limit: 5"), all);
+  EXPECT_EQ(Range(range + "revision: 9"), kFuture);
+  EXPECT_EQ(Txn("success { request_range { " + range + " } }"),
+            "header { revision: 3 } succeeded: true responses { "
+            "response_range { " +
+                all + " } }");
 }
 
 TEST_F(ServicesTest, RefusalsOfTheLogReachTheClient) {

@@ -1,8 +1,9 @@
 #include "cmd/daemon/command_line.h"
 
+#include <algorithm>
 #include <charconv>
-#include <limits>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "cmd/daemon/flag_set.h"
@@ -165,7 +166,8 @@ void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
       DurationFlag("grpc-keepalive-timeout", &grpc->keepalive_timeout, "20s",
                    "A client that does not answer a ping is closed after."));
   flags->Add(NumberFlag("grpc-threads", &grpc->threads,
-                        "Strata's own: threads that serve calls."));
+                        "Strata's own: threads that serve calls; by default "
+                        "one for every two processors."));
   flags->Add(SwitchFlag("memory-mlock", &node->btree.mlock,
                         "Keep the backend's pages in memory."));
 }
@@ -256,6 +258,9 @@ void AddLoggingFlags(LogOptions* log, FlagSet* flags) {
 // What can be known only when all flags are.
 Status Complete(const FlagSet& flags, StratadOptions* options) {
   NodeOptions* const node = &options->node;
+  if (options->grpc.threads < 1) {
+    return InvalidArgumentError("--grpc-threads must be at least 1");
+  }
   if (node->data_dir.empty()) node->data_dir = node->name + ".etcd";
   node->max_request_bytes = options->grpc.max_request_bytes;
   if (flags.Given("listen-client-urls") &&
@@ -294,6 +299,8 @@ CommandLine ParseCommandLine(const std::vector<std::string>& arguments,
   CommandLine result;
   StratadOptions* const options = &result.options;
   options->listen_client_urls = {"http://localhost:2379"};
+  options->grpc.threads =
+      static_cast<int>(std::max(1U, std::thread::hardware_concurrency() / 2));
   options->node.advertise_client_urls = {"http://localhost:2379"};
   options->node.initial_advertise_peer_urls = {"http://localhost:2380"};
   FlagSet flags;
