@@ -21,6 +21,8 @@ namespace {
 constexpr int kAwaited = 16;
 // With more calls being served, replies are gathered.
 constexpr int kServedDirectly = 2;
+// While it stops, a worker looks this often whether answers have been sent.
+constexpr int kStoppingPollMs = 5;
 // Answers up to this size are copied rather than handed over.
 constexpr size_t kCopiedBytes = 4096;
 // What the arena of a call has without asking for more: enough for most.
@@ -94,7 +96,7 @@ class GrpcWorker::Call : public GrpcWorker::Event {
     rpc_.emplace();
     worker_->shared_->service.RequestAsyncUnary(
         static_cast<int>(method), &rpc_->context, &rpc_->request,
-        &rpc_->responder, worker_->queue_.get(), worker_->queue_.get(), this);
+        &rpc_->responder, &worker_->sent_queue_, worker_->queue_.get(), this);
   }
 
   void Happened(bool ok) override {
@@ -121,6 +123,7 @@ class GrpcWorker::Call : public GrpcWorker::Event {
   // with it the next call begin.
   void Send() {
     worker_->serving_.fetch_sub(1, std::memory_order_relaxed);
+    worker_->sent_.fetch_add(1, std::memory_order_relaxed);
     if (answer_->ok()) {
       const Answered answered{std::move(**answer_)};
       return rpc_->responder.Finish(answered, grpc::Status::OK, this);
@@ -254,9 +257,35 @@ void GrpcWorker::Run() {
   unknown_ = std::make_unique<UnknownCall>(this);
   void* tag = nullptr;
   bool ok = false;
-  while (queue_->Next(&tag, &ok)) {
-    static_cast<Event*>(tag)->Happened(ok);
+  while (Next(&tag, &ok)) {
+    if (tag != nullptr) static_cast<Event*>(tag)->Happened(ok);
+    EndSent();
     CloseIfIdle();
+  }
+  sent_queue_.Shutdown();
+  CHECK(!sent_queue_.Next(&tag, &ok));
+}
+
+bool GrpcWorker::Next(void** tag, bool* ok) {
+  *tag = nullptr;
+  if (!stopping_) return queue_->Next(tag, ok);
+  // Nothing comes in any more that would have the answers looked at.
+  const gpr_timespec soon =
+      gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                   gpr_time_from_millis(kStoppingPollMs, GPR_TIMESPAN));
+  return queue_->AsyncNext(tag, ok, soon) != grpc::CompletionQueue::SHUTDOWN;
+}
+
+void GrpcWorker::EndSent() {
+  while (sent_.load(std::memory_order_relaxed) > 0) {
+    void* tag = nullptr;
+    bool ok = false;
+    if (sent_queue_.AsyncNext(&tag, &ok, gpr_time_0(GPR_CLOCK_MONOTONIC)) !=
+        grpc::CompletionQueue::GOT_EVENT) {
+      return;  // on its way
+    }
+    sent_.fetch_sub(1, std::memory_order_relaxed);
+    static_cast<Event*>(tag)->Happened(ok);
   }
 }
 

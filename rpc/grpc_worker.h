@@ -37,10 +37,14 @@ struct GrpcShared {
   uint64_t max_message_bytes = 0;
 };
 
-// One completion queue and the calls that came in on it. Run() is its thread;
-// only replies may come from elsewhere. When many calls are being served their
-// replies come in batches: those are gathered and sent by Run()'s thread, which
-// spares each a wake-up of it. When few are, the replying thread sends.
+// A completion queue and the calls that came in on it. Run() is its thread;
+// only replies may come from elsewhere.
+//
+// A wake-up of Run()'s thread is what a reply costs most. So that an answer has
+// been sent is told on a queue that nobody waits on: it is looked at whenever a
+// call comes in. And when many calls are being served, their replies come in
+// batches: those are gathered and sent by Run()'s thread; when few are, the
+// replying thread sends.
 class GrpcWorker {
  public:
   // What comes back from the queue: an object of ours, told what happened.
@@ -73,9 +77,14 @@ class GrpcWorker {
   // Has Run()'s thread send the call's answer. Any thread.
   void SendLater(Call* call);
   void SendAnswered();
+  // Ends the calls whose answers have been sent.
+  void EndSent();
+  // Waits for the next event on queue_; false: there will be none.
+  bool Next(void** tag, bool* ok);
 
   GrpcShared* const shared_;
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  grpc::CompletionQueue sent_queue_;
 
   // Bound to Run()'s thread.
   std::vector<std::unique_ptr<Call>> calls_;  // all there are
@@ -89,6 +98,7 @@ class GrpcWorker {
 
   std::atomic<std::thread::id> thread_;
   std::atomic<int> serving_ = 0;  // calls that have not been answered
+  std::atomic<int> sent_ = 0;     // answered and not ended
 
   std::mutex mutex_;
   std::vector<Call*> answered_;  // guarded by mutex_; not empty: wake_ is set

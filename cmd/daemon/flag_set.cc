@@ -1,6 +1,5 @@
 #include "cmd/daemon/flag_set.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
 #include <utility>
@@ -15,13 +14,6 @@ constexpr std::string_view kSeeHelp = "See 'stratad --help'.";
 
 FlagError Usage(std::string text) { return {2, std::move(text)}; }
 FlagError Refused(std::string text) { return {1, std::move(text)}; }
-
-// Go takes -name for --name.
-std::string WithTwoDashes(const std::string& argument) {
-  const bool one_dash = argument.size() > 2 && argument[0] == '-' &&
-                        argument[1] != '-' && std::isalpha(argument[1]);
-  return one_dash ? "-" + argument : argument;
-}
 
 std::string InvalidValue(const std::string& value, const std::string& what,
                          const Status& status) {
@@ -50,55 +42,39 @@ void FlagSet::Add(Flag flag) {
   sections_.back().flags.push_back(std::move(flag));
 }
 
+// Go's grammar: -name or --name, then =value or, but for a switch, the next
+// argument.
 FlagError FlagSet::ParseArguments(const std::vector<std::string>& arguments) {
-  CLI::App app;
-  app.set_help_flag();
-  app.allow_extras();
-  std::vector<std::pair<Flag*, CLI::Option*>> options;
-  for (Section& section : sections_) {
-    for (Flag& flag : section.flags) {
-      CLI::Option* option = app.add_option("--" + flag.name)->take_last();
-      // A switch has its value behind '=' or none.
-      option->expected(flag.is_switch ? 0 : 1, 1);
-      options.emplace_back(&flag, option);
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    const size_t dashes = argument.starts_with("--") ? 2 : 1;
+    if (!argument.starts_with('-') || argument.size() == dashes) {
+      return Refused("'" + argument + "' is not a valid flag. " +
+                     std::string(kSeeHelp));
     }
-  }
-  std::vector<std::string> reversed;  // as CLI11 wants them
-  for (const std::string& argument : arguments) {
-    const std::string dashed = WithTwoDashes(argument);
-    const Flag* flag = Find(dashed.substr(std::min<size_t>(2, dashed.size())));
-    // Or the next argument would be taken for its value.
-    const bool bare = flag != nullptr && flag->is_switch;
-    reversed.push_back(bare ? dashed + "=true" : dashed);
-  }
-  std::ranges::reverse(reversed);
-  try {
-    app.parse(std::move(reversed));
-  } catch (const CLI::ArgumentMismatch& error) {
-    return Usage("flag needs an argument: " + std::string(error.what()));
-  } catch (const CLI::ParseError& error) {
-    return Usage(error.what());
-  }
-  for (const std::string& extra : app.remaining()) return Unknown(extra);
-  for (auto [flag, option] : options) {
-    if (option->count() == 0) continue;
-    const std::string value = option->results().back();
+    const size_t equals = argument.find('=');
+    const std::string name = argument.substr(
+        dashes, equals == std::string::npos ? equals : equals - dashes);
+    Flag* const flag = Find(name);
+    if (flag == nullptr) return Unknown(name);
+    std::string value = "true";
+    if (equals != std::string::npos) {
+      value = argument.substr(equals + 1);
+    } else if (!flag->is_switch) {
+      if (i + 1 == arguments.size()) {
+        return Usage("flag needs an argument: -" + name);
+      }
+      value = arguments[++i];
+    }
     flag->given = true;
     if (Status status = flag->set(value); !status.ok()) {
-      return Usage(InvalidValue(value, "flag -" + flag->name, status));
+      return Usage(InvalidValue(value, "flag -" + name, status));
     }
   }
   return {};
 }
 
-FlagError FlagSet::Unknown(std::string_view argument) const {
-  if (!argument.starts_with('-')) {
-    return Refused("'" + std::string(argument) + "' is not a valid flag. " +
-                   std::string(kSeeHelp));
-  }
-  argument.remove_prefix(
-      std::min(argument.find_first_not_of('-'), argument.size()));
-  const std::string name(argument.substr(0, argument.find('=')));
+FlagError FlagSet::Unknown(const std::string& name) const {
   const std::string nearest = Nearest(name, Names());
   return Usage("flag provided but not defined: -" + name +
                (nearest.empty() ? "" : "\nDid you mean --" + nearest + "?"));

@@ -53,7 +53,7 @@ class FlagSet {
 
   Flag* Find(std::string_view name);
   std::vector<std::string> Names() const;
-  FlagError Unknown(std::string_view argument) const;
+  FlagError Unknown(const std::string& name) const;
 
   std::vector<Section> sections_;
 };

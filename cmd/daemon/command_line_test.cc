@@ -1,0 +1,230 @@
+#include "cmd/daemon/command_line.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace strata {
+namespace {
+
+using Env = std::map<std::string, std::string>;
+
+StratadOptions Serving(const std::vector<std::string>& arguments,
+                       const Env& env = {}) {
+  const CommandLine line = ParseCommandLine(arguments, env);
+  EXPECT_TRUE(line.serve) << line.error;
+  return line.options;
+}
+
+// "2: text" of a line that is refused, its first line.
+std::string Refused(const std::vector<std::string>& arguments,
+                    const Env& env = {}) {
+  const CommandLine line = ParseCommandLine(arguments, env);
+  EXPECT_FALSE(line.serve);
+  EXPECT_EQ(line.output, "");
+  return std::to_string(line.exit_code) + ": " + line.error;
+}
+
+TEST(CommandLineTest, Defaults) {
+  const StratadOptions options = Serving({});
+  EXPECT_EQ(options.node.name, "default");
+  EXPECT_EQ(options.node.data_dir, "default.etcd");
+  EXPECT_EQ(options.grpc.addresses, std::vector<std::string>{"127.0.0.1:2379"});
+  EXPECT_EQ(options.node.advertise_client_urls,
+            std::vector<std::string>{"http://localhost:2379"});
+  EXPECT_EQ(options.node.initial_advertise_peer_urls,
+            std::vector<std::string>{"http://localhost:2380"});
+  EXPECT_FALSE(options.node.level.has_value());
+  EXPECT_TRUE(options.node.fsync);
+  EXPECT_TRUE(options.warnings.empty());
+}
+
+TEST(CommandLineTest, GosNotations) {
+  EXPECT_EQ(Serving({"-name", "a"}).node.data_dir, "a.etcd");
+  EXPECT_EQ(Serving({"--name", "a"}).node.name, "a");
+  EXPECT_EQ(Serving({"-name=a"}).node.name, "a");
+  EXPECT_EQ(Serving({"--name=a", "--name=b"}).node.name, "b");
+  EXPECT_EQ(Serving({"--wal-dir=", "--name=a=b"}).node.name, "a=b");
+  EXPECT_FALSE(Serving({"--unsafe-no-fsync"}).node.fsync);
+  EXPECT_FALSE(Serving({"-unsafe-no-fsync", "-name", "a"}).node.fsync);
+  EXPECT_TRUE(Serving({"--unsafe-no-fsync=F"}).node.fsync);
+  EXPECT_EQ(
+      Serving({"--grpc-keepalive-interval=1h1.5m10ms"}).grpc.keepalive_interval,
+      std::chrono::milliseconds(3690010));
+}
+
+TEST(CommandLineTest, EveryFlagArrives) {
+  const StratadOptions options =
+      Serving({"--name=n",
+               "--data-dir=d",
+               "--wal-dir=w",
+               "--snapshot-count=11",
+               "--max-wals=12",
+               "--max-snapshots=13",
+               "--max-txn-ops=14",
+               "--max-request-bytes=15",
+               "--max-concurrent-streams=16",
+               "--grpc-keepalive-min-time=17s",
+               "--grpc-keepalive-timeout=18s",
+               "--grpc-threads=19",
+               "--memory-mlock",
+               "--backend-batch-interval=20ms",
+               "--backend-batch-limit=21",
+               "--backend-bbolt-freelist-type=array",
+               "--backend=mem",
+               "--initial-cluster=n=http://127.0.0.1:22",
+               "--initial-cluster-token=t",
+               "--initial-cluster-state=existing",
+               "--initial-advertise-peer-urls=http://127.0.0.1:22",
+               "--listen-client-urls=http://127.0.0.1:23,http://[::1]:24",
+               "--advertise-client-urls=http://h:25",
+               "--etcd-level=3.4",
+               "--log-level=debug",
+               "--log-format=console",
+               "--log-outputs=stdout,f",
+               "--logger=zap",
+               "--listen-peer-urls=http://127.0.0.1:26"});
+  EXPECT_EQ(options.node.name, "n");
+  EXPECT_EQ(options.node.data_dir, "d");
+  EXPECT_EQ(options.node.wal_dir, "w");
+  EXPECT_EQ(options.node.snapshot_count, 11u);
+  EXPECT_EQ(options.node.max_wals, 12u);
+  EXPECT_EQ(options.node.max_snapshots, 13u);
+  EXPECT_EQ(options.kv.max_txn_ops, 14);
+  EXPECT_EQ(options.grpc.max_request_bytes, 15u);
+  EXPECT_EQ(options.node.max_request_bytes, 15u);
+  EXPECT_EQ(options.grpc.max_concurrent_streams, 16u);
+  EXPECT_EQ(options.grpc.keepalive_min_time, std::chrono::seconds(17));
+  EXPECT_EQ(options.grpc.keepalive_timeout, std::chrono::seconds(18));
+  EXPECT_EQ(options.grpc.threads, 19);
+  EXPECT_TRUE(options.node.btree.mlock);
+  EXPECT_EQ(options.node.batch_interval, std::chrono::milliseconds(20));
+  EXPECT_EQ(options.node.batch_changes, 21u);
+  EXPECT_EQ(options.node.btree.freelist_type, FreelistType::kArray);
+  EXPECT_EQ(options.node.backend, BackendKind::kMem);
+  EXPECT_EQ(options.node.initial_cluster, "n=http://127.0.0.1:22");
+  EXPECT_EQ(options.node.initial_cluster_token, "t");
+  EXPECT_TRUE(options.join_existing);
+  EXPECT_EQ(options.node.initial_advertise_peer_urls,
+            std::vector<std::string>{"http://127.0.0.1:22"});
+  EXPECT_EQ(options.grpc.addresses,
+            (std::vector<std::string>{"127.0.0.1:23", "[::1]:24"}));
+  EXPECT_EQ(options.node.advertise_client_urls,
+            std::vector<std::string>{"http://h:25"});
+  EXPECT_EQ(options.node.level, Level::V3_4());
+  EXPECT_EQ(options.log.level, LogLevel::kDebug);
+  EXPECT_EQ(options.log.format, LogFormat::kConsole);
+  EXPECT_EQ(options.log.outputs, (std::vector<std::string>{"stdout", "f"}));
+}
+
+TEST(CommandLineTest, VariablesAreForFlagsNotGiven) {
+  const Env env = {{"ETCD_NAME", "env"}, {"ETCD_MAX_WALS", "7"}};
+  const StratadOptions options = Serving({"--name=flag"}, env);
+  EXPECT_EQ(options.node.name, "flag");
+  EXPECT_EQ(options.node.max_wals, 7u);
+  EXPECT_EQ(options.warnings,
+            std::vector<std::string>{"environment variable ETCD_NAME does "
+                                     "nothing: --name is given"});
+  EXPECT_EQ(Serving({}, {{"ETCD_NAME", ""}}).node.name, "default");
+}
+
+TEST(CommandLineTest, UnknownVariablesAreWarnedOf) {
+  EXPECT_EQ(Serving({}, {{"ETCD_DATA_DRI", "x"}, {"PATH", "y"}}).warnings,
+            std::vector<std::string>{"unrecognized environment variable "
+                                     "ETCD_DATA_DRI; did you mean "
+                                     "ETCD_DATA_DIR?"});
+  EXPECT_EQ(Refused({}, {{"ETCD_SNAPSHOT_COUNT", "abc"}}),
+            "1: invalid value \"abc\" for ETCD_SNAPSHOT_COUNT: parse error. "
+            "See 'stratad --help'.\n");
+}
+
+TEST(CommandLineTest, UnknownFlags) {
+  EXPECT_EQ(Refused({"--nmae", "x"}),
+            "2: flag provided but not defined: -nmae\nDid you mean --name?\n");
+  EXPECT_EQ(Refused({"-listen-client-url=http://h:1"}),
+            "2: flag provided but not defined: -listen-client-url\n"
+            "Did you mean --listen-client-urls?\n");
+  EXPECT_EQ(Refused({"--xyzzyxyzzy"}),
+            "2: flag provided but not defined: -xyzzyxyzzy\n");
+  EXPECT_EQ(Refused({"serve"}),
+            "1: 'serve' is not a valid flag. See 'stratad --help'.\n");
+  EXPECT_EQ(Refused({"--"}),
+            "1: '--' is not a valid flag. See 'stratad --help'.\n");
+  // A switch takes no word after it.
+  EXPECT_EQ(Refused({"--unsafe-no-fsync", "true"}),
+            "1: 'true' is not a valid flag. See 'stratad --help'.\n");
+}
+
+TEST(CommandLineTest, ValuesThatCannotBeRead) {
+  EXPECT_EQ(Refused({"--snapshot-count=abc"}),
+            "2: invalid value \"abc\" for flag -snapshot-count: parse error\n");
+  EXPECT_EQ(Refused({"--snapshot-count=-1"}),
+            "2: invalid value \"-1\" for flag -snapshot-count: parse error\n");
+  EXPECT_EQ(Refused({"--max-concurrent-streams=4294967296"}),
+            "2: invalid value \"4294967296\" for flag "
+            "-max-concurrent-streams: value out of range\n");
+  EXPECT_EQ(Refused({"--backend-batch-interval=5"}),
+            "2: invalid value \"5\" for flag -backend-batch-interval: parse "
+            "error\n");
+  EXPECT_EQ(Refused({"--unsafe-no-fsync=maybe"}),
+            "2: invalid value \"maybe\" for flag -unsafe-no-fsync: parse "
+            "error\n");
+  EXPECT_EQ(Refused({"--backend=heap"}),
+            "2: invalid value \"heap\" for flag -backend: invalid value; it is "
+            "one of btree, mem\n");
+  EXPECT_EQ(Refused({"--grpc-threads=0"}),
+            "1: --grpc-threads must be at least 1\n");
+  EXPECT_EQ(Refused({"--name"}), "2: flag needs an argument: -name\n");
+  EXPECT_TRUE(Refused({"--etcd-level=3.7"})
+                  .starts_with("2: invalid value \"3.7\" for flag "));
+}
+
+TEST(CommandLineTest, Urls) {
+  const auto refused = [](const std::string& url) {
+    return Refused(
+        {"--listen-client-urls=" + url, "--advertise-client-urls=http://h:1"});
+  };
+  const auto invalid = [](const std::string& url, const std::string& why) {
+    return "2: invalid value \"" + url +
+           "\" for flag -listen-client-urls: " + why + ": " + url + "\n";
+  };
+  for (const char* url : {"ftp://127.0.0.1:1", "127.0.0.1:1", ""}) {
+    EXPECT_EQ(refused(url),
+              invalid(url, "URL scheme must be http, https, unix, or unixs"));
+  }
+  EXPECT_EQ(refused("https://127.0.0.1:1"),
+            invalid("https://127.0.0.1:1", "strata has no TLS yet, only http"));
+  EXPECT_EQ(refused("unix://a:1"),
+            invalid("unix://a:1", "strata has no unix sockets yet, only http"));
+  EXPECT_EQ(refused("http://127.0.0.1:1/x"),
+            invalid("http://127.0.0.1:1/x", "URL must not contain a path"));
+  for (const char* url : {"http://127.0.0.1", "http://:1", "http://h:99999"}) {
+    EXPECT_EQ(refused(url),
+              invalid(url, "URL address does not have the form \"host:port\""));
+  }
+  EXPECT_EQ(refused("http://foo:1"),
+            "1: expected IP in URL for binding (http://foo:1)\n");
+  EXPECT_EQ(Refused({"--listen-client-urls=http://127.0.0.1:1"}),
+            "1: --advertise-client-urls is required when --listen-client-urls "
+            "is set explicitly. See 'stratad --help'.\n");
+}
+
+TEST(CommandLineTest, HelpAndVersion) {
+  for (const char* flag : {"-h", "-help", "--help"}) {
+    const CommandLine line = ParseCommandLine({"--nmae", flag}, {});
+    EXPECT_FALSE(line.serve);
+    EXPECT_EQ(line.exit_code, 0);
+    EXPECT_NE(line.output.find("\nMember:\n  --name 'default'\n"),
+              std::string::npos);
+    EXPECT_NE(line.output.find("--data-dir '${name}.etcd'"), std::string::npos);
+    EXPECT_EQ(line.error, "");
+  }
+  const CommandLine line = ParseCommandLine({"--version"}, {});
+  EXPECT_EQ(line.exit_code, 0);
+  EXPECT_TRUE(line.output.starts_with("strata Version: "));
+}
+
+}  // namespace
+}  // namespace strata
