@@ -75,9 +75,12 @@ struct WalContent {
 // found before anything is written over and leaves the log usable: what was
 // appended since the last Sync is dropped as a whole).
 //
-// Opening tells a torn tail from damage as docs/architecture.md says: damage is
+// Opening tells a torn tail from damage as wal/format.md says: damage is
 // DataLoss naming file and offset, and nothing is changed; a torn tail, which
-// no one was ever told was durable, is cut.
+// no one was ever told was durable, is cut. What an open has returned is
+// durable, even if it was read from the cache of a disk whose last sync failed.
+//
+// wal/reader.h walks the records of a log for tools.
 class Wal {
  public:
   // Makes a new log in `directory`, which must not have one; atomically, by
