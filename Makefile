@@ -29,8 +29,9 @@ run: build ## Build and serve: DATA=data LISTEN=127.0.0.1:2379 ARGS='...'
 test: setup ## Every test and check: TESTS=//... FLAGS='...'
 	@$(BAZEL) test $(CALM) $(FLAGS) $(TESTS)
 
-bench: setup ## The benchmarks of the engine and the log.
-	@tools/build/bench.sh $(ARGS)
+bench: setup ## The benchmarks, beside etcd and the bare disk: ARGS='--rounds 5'
+	@$(BAZEL) build $(CALM) $(FLAGS) //cmd:stratad //bench/...
+	@tools/bench $(ARGS)
 
 asan ubsan tsan: setup
 	@$(BAZEL) test $(CALM) --config=$@ $(FLAGS) $(TESTS)
