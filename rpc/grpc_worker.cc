@@ -137,9 +137,11 @@ class GrpcWorker::Call : public GrpcWorker::Event {
  private:
   // What gRPC cannot use twice.
   struct Rpc {
+    Rpc() : responder(&context) {}
+
     grpc::ServerContext context;
     Received request;
-    grpc::ServerAsyncResponseWriter<Answered> responder{&context};
+    grpc::ServerAsyncResponseWriter<Answered> responder;
   };
 
   static google::protobuf::ArenaOptions ArenaOptionsFor(char* block) {
@@ -206,8 +208,10 @@ class GrpcWorker::UnknownCall : public GrpcWorker::Event {
 
  private:
   struct Rpc {
+    Rpc() : stream(&context) {}
+
     grpc::GenericServerContext context;
-    grpc::GenericServerAsyncReaderWriter stream{&context};
+    grpc::GenericServerAsyncReaderWriter stream;
   };
 
   void Await() {

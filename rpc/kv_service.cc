@@ -142,15 +142,15 @@ void KvService::Compact(etcdserverpb::CompactionRequest* request, Reply reply) {
   raft->unsafe_arena_set_allocated_compaction(request);
   const bool physical = request->physical();
   const Revision revision(request->revision());
-  node_->Propose(raft,
-                 [node = node_, physical, revision,
-                  reply = std::move(reply)](StatusOr<ApplyResult> result) {
-                   if (!result.ok()) return reply(result.status());
-                   const auto answer = [node, reply] {
-                     reply(EncodeHeaderResponse(CurrentHeader(node)));
-                   };
-                   physical ? node->WaitCompacted(revision, answer) : answer();
-                 });
+  node_->Propose(
+      raft, [node = node_, physical, revision,
+             reply = std::move(reply)](const StatusOr<ApplyResult>& result) {
+        if (!result.ok()) return reply(result.status());
+        const auto answer = [node, reply] {
+          reply(EncodeHeaderResponse(CurrentHeader(node)));
+        };
+        physical ? node->WaitCompacted(revision, answer) : answer();
+      });
 }
 
 }  // namespace strata

@@ -54,7 +54,7 @@ Status Snapshotter::WriteFile(const Point& point) {
                         .data = EncodeV2Store(point.membership, point.index)});
 }
 
-void Snapshotter::Record(std::shared_ptr<const Point> point) {
+void Snapshotter::Record(const std::shared_ptr<const Point>& point) {
   const uint64_t index = point->index.value();
   const LogIndex release(index > catch_up_entries_ ? index - catch_up_entries_
                                                    : 0);

@@ -40,8 +40,8 @@ class Snapshotter {
   };
 
   void Take(Point point);
-  Status WriteFile(const Point& point);             // on the flusher
-  void Record(std::shared_ptr<const Point> point);  // on the node's loop
+  Status WriteFile(const Point& point);                    // on the flusher
+  void Record(const std::shared_ptr<const Point>& point);  // on the node's loop
   void Done();
 
   // Constant after construction.
