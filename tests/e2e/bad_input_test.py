@@ -1,9 +1,10 @@
 """Files that are damaged by chance, cut or missing: bad_input_test.py STRATAD
 
-(damage_test.py has the faults that must be refused.) For each: either the start is refused with exit code 1, naming the file and
+For each, either the start is refused with exit code 1, naming the file and
 leaving every file as it was, or the server serves exactly what it served before
-the damage. It never serves anything else, and never dies of a signal. Prints its
-seed; BAD_INPUT_SEED repeats one, BAD_INPUT_SHOW=1 shows what was said.
+the damage. It never serves anything else, and never dies of a signal. Faults
+that must be refused are damage_test.py's. Prints its seed; BAD_INPUT_SEED
+repeats one, BAD_INPUT_SHOW=1 shows what was said.
 """
 import hashlib
 import json
