@@ -97,7 +97,9 @@ class Process(unittest.TestCase):
             self.assertGreater(code, 0, said)
             self.assertIn(right, said)
         for wrong in ("--snapshot-count=many", "--listen-client-urls=nonsense", "--etcd-level=2.3"):
-            code, said = run(wrong, f"--data-dir={server.scratch('strata-wrong-')}")
+            root = server.scratch("strata-wrong-")
+            self.addCleanup(shutil.rmtree, root, ignore_errors=True)
+            code, said = run(wrong, f"--data-dir={root}")
             self.assertGreater(code, 0, f"{wrong}: {said}")
             self.assertNotIn("ready to serve", said)
 
