@@ -204,6 +204,7 @@ def parse():
     parser.add_argument("--echo", default=str(TOP / "bazel-bin/bench/echo_server"))
     parser.add_argument("--etcd", default=shutil.which("etcd"), help="'' to leave it out")
     parser.add_argument("--scratch", default=None, help="directory on the disk to be measured; default: TMPDIR")
+    parser.add_argument("--note", default="", help="what a reader of the results should know")
     parser.add_argument("--out", type=pathlib.Path, default=TOP / "bench/results")
     return parser.parse_args()
 
@@ -212,6 +213,8 @@ def main():
     args = parse()
     about = {"command": " ".join(sys.argv), "machine": machine(), "commit": commit(),
              "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")}
+    if args.note:
+        about["note"] = args.note
     comparison = Comparison(args)
     for number in range(args.rounds):
         comparison.round()

@@ -3,9 +3,14 @@
 #include <absl/synchronization/mutex.h>
 #include <grpc/support/time.h>
 #include <grpcpp/grpcpp.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
+#include <memory>
 #include <utility>
 
 #include "rpc/grpc_worker.h"
@@ -49,6 +54,37 @@ void AddArguments(const GrpcServerOptions& options, uint64_t max_message_bytes,
                               options.keepalive_timeout > Duration::zero()
                                   ? Milliseconds(options.keepalive_timeout)
                                   : INT_MAX);
+}
+
+// Why an address cannot be listened on, which gRPC keeps to itself: found by
+// trying. OK if it could be, now.
+Status TryToListen(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  }
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(host.c_str(), address.substr(colon + 1).c_str(),
+                                &hints, &found);
+  if (error != 0) return UnavailableError(address + ": " + gai_strerror(error));
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found,
+                                                                 freeaddrinfo);
+  const int fd =
+      socket(found->ai_family, found->ai_socktype, found->ai_protocol);
+  if (fd < 0) return ErrnoError(address, errno);
+  const int on = 1;
+  Status status;
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
+      listen(fd, /*backlog=*/1) != 0) {
+    status = ErrnoError(address, errno);
+  }
+  close(fd);
+  return status;
 }
 
 class GrpcServerImpl : public GrpcServer {
@@ -98,13 +134,13 @@ class GrpcServerImpl : public GrpcServer {
   }
 
  private:
-  Status ListenError(const GrpcServerOptions& options) const {
-    std::string refused;
-    for (size_t i = 0; i < ports_.size(); ++i) {
-      if (ports_[i] != 0) continue;
-      refused += (refused.empty() ? "" : ", ") + options.addresses[i];
+  static Status ListenError(const GrpcServerOptions& options) {
+    for (const std::string& address : options.addresses) {
+      if (const Status status = TryToListen(address); !status.ok()) {
+        return UnavailableError("cannot listen on " + status.message());
+      }
     }
-    return UnavailableError("cannot listen on " + refused);
+    return UnavailableError("cannot listen");
   }
 
   GrpcShared shared_;

@@ -166,8 +166,9 @@ TEST_F(GrpcServerTest, APortThatIsTaken) {
   options.addresses = {"127.0.0.1:" + std::to_string(server_->ports().front())};
   const auto second = GrpcServer::Start(options, {Echo()});
   ASSERT_FALSE(second.ok());
-  EXPECT_EQ(second.ToString(),
-            "Unavailable: cannot listen on " + options.addresses.front());
+  EXPECT_EQ(second.ToString(), "Unavailable: cannot listen on " +
+                                   options.addresses.front() +
+                                   ": Address already in use");
 }
 
 }  // namespace
