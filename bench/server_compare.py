@@ -23,6 +23,7 @@ import tempfile
 import time
 
 TOP = pathlib.Path(__file__).resolve().parents[1]
+SETTLE_SECONDS = 2  # after much was written, for the disk to become quiet
 LOADS = [(1, 1), (64, 8), (512, 32)]  # calls outstanding, connections
 OPS = ["put", "get-serializable", "get"]
 
@@ -31,6 +32,11 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def settle():
+    os.sync()
+    time.sleep(SETTLE_SECONDS)
 
 
 class Process:
@@ -101,11 +107,13 @@ class Comparison:
         with Process(command, address, directory) as server:
             self.bench("--op=fill", f"--target={server.address}", "--outstanding=512", "--connections=32",
                        f"--keys={self.args.keys}", "--warm-up-ms=0", "--duration-ms=600000")
+            settle()
             for op in OPS:
                 for outstanding, connections in LOADS:
                     self.load(server, name, op, outstanding, connections)
 
     def disk(self):
+        settle()
         path = os.path.join(self.directory(), "file")
         result = self.bench("--op=fdatasync", f"--path={path}", "--duration-ms=1000")
         os.rmdir(os.path.dirname(path))
@@ -116,7 +124,6 @@ class Comparison:
         self.echo("echo-cq", "--api=cq")
         self.echo("echo-callback", "--api=callback")
         self.member("strata", self.args.stratad, "--log-level=error")
-        self.disk()
         if self.args.etcd:
             self.member("etcd", self.args.etcd, "--logger=zap", "--log-level=error")
 
