@@ -27,8 +27,7 @@ class Level {
 
   // From 3.5 on the meta table holds the term of the applied index too.
   bool StoresTerm() const { return minor_ >= 5; }
-  // From 3.5 on the meta table holds the ConfState, and the log's snapshot
-  // records name it.
+  // From 3.5 on the log's snapshot records name the members (ConfState).
   bool StoresConfState() const { return minor_ >= 5; }
   // From 3.6 on the meta table holds the storage version.
   bool StoresStorageVersion() const { return minor_ >= 6; }

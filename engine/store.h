@@ -75,6 +75,9 @@ class Store {
   virtual StatusOr<PutResult> Put(const PutRequest& request) = 0;
   virtual StatusOr<DeleteRangeResult> DeleteRange(
       const DeleteRangeRequest& request) = 0;
+  // DataLoss, of this or of the writes above, may leave the change half made:
+  // no write may follow it.
+  //
   // All or nothing: what a chosen branch cannot do (a compacted or future
   // revision, a missing lease, ...) is found before anything is changed. All
   // changes get one revision, and subs in the order of the operations.

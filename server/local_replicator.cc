@@ -159,14 +159,12 @@ void LocalReplicator::ReadIndex(std::function<void(const Status&)> done) {
   done(Status::Ok());
 }
 
-Status LocalReplicator::SnapshotTaken(LogIndex index, Term term,
-                                      const raft::ConfState& conf_state,
+Status LocalReplicator::SnapshotTaken(const WalSnapshot& snapshot,
                                       LogIndex release) {
   RETURN_IF_ERROR(failed_);
   // A snapshot counts only once the log says that its index was decided.
   wal_->AppendHardState({.term = term_, .vote = self_, .commit = last_index_});
-  wal_->AppendSnapshot(
-      {.index = index, .term = term, .conf_state = conf_state});
+  wal_->AppendSnapshot(snapshot);
   Status synced = wal_->Sync();
   if (!synced.ok()) {
     if (synced.code() != Code::kResourceExhausted) {

@@ -40,9 +40,7 @@ class LocalReplicator : public Replicator {
 
   void Propose(std::unique_ptr<Proposal> proposal) override;
   void ReadIndex(std::function<void(const Status&)> done) override;
-  Status SnapshotTaken(LogIndex index, Term term,
-                       const raft::ConfState& conf_state,
-                       LogIndex release) override;
+  Status SnapshotTaken(const WalSnapshot& snapshot, LogIndex release) override;
   ReplicatorStatus GetStatus() const override;
   void Stop() override;
 

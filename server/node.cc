@@ -64,6 +64,10 @@ class NodeImpl : public Node, private StateMachine {
   const ClusterId cluster_id_;
   const Level level_;
 
+  // Bound to world_.loop. Once an entry met damage it may be half applied, and
+  // nothing is applied after it.
+  Status damaged_;
+
   IdGenerator ids_;
   Cluster cluster_;
   CompactionWaiters compactions_;
@@ -123,9 +127,9 @@ Status NodeImpl::Start(DataDir dir) {
       member_id_, position, std::move(dir.wal), options_.max_wals, self,
       world_.loop, world_.logger);
   if (options_.backend != BackendKind::kMem) {
-    snapshotter_ =
-        std::make_unique<Snapshotter>(options_, world_, store_.get(), &cluster_,
-                                      replicator_.get(), dir.snapshot_index);
+    snapshotter_ = std::make_unique<Snapshotter>(
+        options_, world_, level_, store_.get(), &cluster_, replicator_.get(),
+        dir.snapshot_index);
   }
   world_.logger->Info("opened the data directory",
                       {{"data-dir", options_.data_dir},
@@ -155,12 +159,19 @@ void NodeImpl::Propose(etcdserverpb::InternalRaftRequest* request,
 
 void NodeImpl::Apply(std::span<const CommittedEntry> entries) {
   for (const CommittedEntry& entry : entries) {
+    if (!damaged_.ok()) {
+      entry.proposal->reply(damaged_);
+      continue;
+    }
     StatusOr<ApplyResult> result =
         applier_->Apply(*entry.proposal->request, entry.index, entry.term);
-    if (result.status().code() == Code::kDataLoss) Fail(result.status());
+    if (result.status().code() == Code::kDataLoss) {
+      damaged_ = result.status();
+      Fail(damaged_);
+    }
     entry.proposal->reply(std::move(result));
   }
-  if (snapshotter_ != nullptr) {
+  if (snapshotter_ != nullptr && damaged_.ok()) {
     snapshotter_->Applied(entries.back().index, entries.back().term);
   }
 }

@@ -11,6 +11,7 @@
 #include "base/types.h"
 #include "raft/types.h"
 #include "server/apply_result.h"
+#include "wal/wal.h"
 
 namespace etcdserverpb {
 class InternalRaftRequest;
@@ -73,10 +74,9 @@ class Replicator {
   // to anybody before this call. Any thread; may call back before it returns.
   virtual void ReadIndex(std::function<void(const Status&)> done) = 0;
 
-  // Records that a raft snapshot file covers the log up to `index`, and lets go
-  // of segments before `release`. Bound to the node's loop.
-  virtual Status SnapshotTaken(LogIndex index, Term term,
-                               const raft::ConfState& conf_state,
+  // Records that a raft snapshot file covers the log up to `snapshot.index`,
+  // and lets go of segments before `release`. Bound to the node's loop.
+  virtual Status SnapshotTaken(const WalSnapshot& snapshot,
                                LogIndex release) = 0;
 
   // Any thread.

@@ -7,12 +7,13 @@
 namespace strata {
 
 Snapshotter::Snapshotter(const NodeOptions& options, const NodeWorld& world,
-                         Store* store, Cluster* cluster, Replicator* replicator,
-                         LogIndex last)
+                         Level level, Store* store, Cluster* cluster,
+                         Replicator* replicator, LogIndex last)
     : directory_(DataPaths(options).snap),
       snapshot_count_(options.snapshot_count),
       catch_up_entries_(options.snapshot_catch_up_entries),
       max_snapshots_(options.max_snapshots),
+      level_(level),
       world_(world),
       store_(store),
       cluster_(cluster),
@@ -58,8 +59,9 @@ void Snapshotter::Record(const std::shared_ptr<const Point>& point) {
   const uint64_t index = point->index.value();
   const LogIndex release(index > catch_up_entries_ ? index - catch_up_entries_
                                                    : 0);
-  Status status = replicator_->SnapshotTaken(point->index, point->term,
-                                             point->conf_state, release);
+  WalSnapshot record{.index = point->index, .term = point->term};
+  if (level_.StoresConfState()) record.conf_state = point->conf_state;
+  Status status = replicator_->SnapshotTaken(record, release);
   if (status.ok()) {
     status = RemoveOldSnapFiles(world_.env, directory_, max_snapshots_);
   }

@@ -21,8 +21,9 @@ namespace strata {
 class Snapshotter {
  public:
   // All outlive the snapshotter; `last` is the newest snapshot's index.
-  Snapshotter(const NodeOptions& options, const NodeWorld& world, Store* store,
-              Cluster* cluster, Replicator* replicator, LogIndex last);
+  Snapshotter(const NodeOptions& options, const NodeWorld& world, Level level,
+              Store* store, Cluster* cluster, Replicator* replicator,
+              LogIndex last);
 
   // Tells what has been applied. Bound to the node's loop.
   void Applied(LogIndex index, Term term);
@@ -49,6 +50,7 @@ class Snapshotter {
   const uint64_t snapshot_count_;
   const uint64_t catch_up_entries_;
   const uint64_t max_snapshots_;
+  const Level level_;
   const NodeWorld world_;
   Store* const store_;
   Cluster* const cluster_;
