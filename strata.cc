@@ -121,7 +121,7 @@ Status DbImpl::Compact(Revision revision) {
 
 Status DbImpl::Close() {
   if (node_ == nullptr) return Status::Ok();
-  const Status stopped = node_->Stop();
+  Status stopped = node_->Stop();
   node_.reset();
   return stopped;
 }

@@ -68,6 +68,7 @@ ResponseHeader CurrentHeader(Node* node) {
           .term = node->replication().term};
 }
 
+// A handler owns its reply. NOLINTNEXTLINE(performance-unnecessary-value-param)
 void KvService::Range(etcdserverpb::RangeRequest* request, Reply reply) {
   if (Status status = CheckRange(*request); !status.ok()) {
     return reply(std::move(status));

@@ -45,22 +45,16 @@ Status LocalReplicator::Admit(const Proposal& proposal) const {
 }
 
 void LocalReplicator::Propose(std::unique_ptr<Proposal> proposal) {
-  bool wake = false;
-  Status admitted;
-  {
-    const std::lock_guard lock(mutex_);
-    admitted = Admit(*proposal);
-    if (admitted.ok()) {
-      queued_bytes_ += proposal->bytes;
-      queue_.push_back(std::move(proposal));
-      wake = !std::exchange(scheduled_, true);
-    }
+  std::unique_lock lock(mutex_);
+  if (Status admitted = Admit(*proposal); !admitted.ok()) {
+    lock.unlock();
+    return proposal->reply(std::move(admitted));
   }
-  if (!admitted.ok()) {
-    proposal->reply(admitted);
-  } else if (wake) {
-    loop_->Post([this] { Drain(); });
-  }
+  queued_bytes_ += proposal->bytes;
+  queue_.push_back(std::move(proposal));
+  const bool wake = !std::exchange(scheduled_, true);
+  lock.unlock();
+  if (wake) loop_->Post([this] { Drain(); });
 }
 
 void LocalReplicator::Drain() {
@@ -113,7 +107,7 @@ Status LocalReplicator::WriteLog(Batch batch) {
   // What the batches before have decided; this one's end is decided by being
   // durable, and a restart finds it.
   wal_->AppendHardState({.term = term_, .vote = self_, .commit = last_index_});
-  const Status synced = wal_->Sync();
+  Status synced = wal_->Sync();
   if (synced.ok()) return synced;
   if (synced.code() == Code::kResourceExhausted) {
     logger_->Warn("refused writes: the log's disk is full",

@@ -38,7 +38,8 @@ constexpr std::string_view kVersionText =
     "strata Version: 0.1.0\netcd Level: 3.5 by default; 3.4, 3.5, 3.6\n";
 
 template <typename Number>
-Flag NumberFlag(std::string name, Number* target, std::string help) {
+Flag NumberFlag(const std::string& name, Number* target,
+                const std::string& help) {
   auto set = [target](const std::string& value) {
     Number number = 0;
     const char* const end = value.data() + value.size();
@@ -52,9 +53,9 @@ Flag NumberFlag(std::string name, Number* target, std::string help) {
     *target = number;
     return Status::Ok();
   };
-  return {.name = std::move(name),
+  return {.name = name,
           .shown_default = std::to_string(*target),
-          .help = std::move(help),
+          .help = help,
           .set = set};
 }
 

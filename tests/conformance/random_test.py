@@ -1,7 +1,9 @@
 """Random raw calls to etcd and to another server: random_test.py SUBJECT RPC_CALLS
 
 Both are stopped once, and killed once, and go on.
-Prints its seed; RANDOM_CALLS_SEED repeats one, RANDOM_CALLS sets how many calls.
+RANDOM_CALLS_SEED sets the seed ("fresh" for a new one, which is printed) and
+RANDOM_CALLS how many calls. The seed is fixed unless told otherwise, because some
+seeds make etcd 3.4.23 panic (3622331282 does, in applying a transaction).
 """
 import os
 import pathlib
@@ -21,7 +23,8 @@ SHOWN = 5
 
 def main():
     subject, rpc_calls = map(os.path.abspath, sys.argv[1:3])
-    seed = int(os.environ.get("RANDOM_CALLS_SEED") or random.SystemRandom().randrange(1 << 32))
+    seed = os.environ.get("RANDOM_CALLS_SEED", "1")
+    seed = random.SystemRandom().randrange(1 << 32) if seed == "fresh" else int(seed)
     count = int(os.environ.get("RANDOM_CALLS") or 6000)
     print(f"RANDOM_CALLS_SEED={seed} RANDOM_CALLS={count}", flush=True)
     generator = Generator(seed)

@@ -166,7 +166,7 @@ class BadInput(unittest.TestCase):
         self.refused_or_right("no db")
 
     def test_empty_db(self):
-        """As bbolt has it, an empty file is a new one; the log fills it."""
+        """Not taken for a new one."""
         os.truncate(self.file("snap/db"), 0)
         self.refused_or_right("empty db")
 
@@ -177,7 +177,8 @@ class BadInput(unittest.TestCase):
         return len(segment.read_bytes().rstrip(b"\0"))
 
     def test_log_bytes_of_a_killed_one(self):
-        """The last record may be a torn one; every other byte was synced."""
+        """The last record may be a torn one; every other byte was synced. A flip
+        in the padding of a frame does no harm."""
         self.fresh(self.killed)
         segment = self.file("wal/*.wal")
         used = self.used(segment)
@@ -185,7 +186,7 @@ class BadInput(unittest.TestCase):
             self.fresh(self.killed)
             offset = self.chance.randrange(used - 1000)
             flip(segment, offset, self.chance)
-            self.assertTrue(self.refused_or_right(f"log at {offset} of {used}"))
+            self.refused_or_right(f"log at {offset} of {used}")
 
     def test_log_cut(self):
         segment = self.file("wal/*.wal")
