@@ -119,18 +119,19 @@ class GrpcWorker::Call : public GrpcWorker::Event {
     arena_.Reset();
   }
 
-  // As soon as it has begun, Happened may be called on the worker's thread, and
-  // with it the next call begin.
+  // As soon as the answer is with gRPC, Happened may be called on the worker's
+  // thread, and with it the next call begin.
   void Send() {
     worker_->serving_.fetch_sub(1, std::memory_order_relaxed);
-    worker_->sent_.fetch_add(1, std::memory_order_relaxed);
     if (answer_->ok()) {
       const Answered answered{std::move(**answer_)};
+      worker_->sent_.fetch_add(1, std::memory_order_release);
       return rpc_->responder.Finish(answered, grpc::Status::OK, this);
     }
     const Status& status = answer_->status();
     const grpc::Status error(static_cast<grpc::StatusCode>(status.code()),
                              status.message());
+    worker_->sent_.fetch_add(1, std::memory_order_release);
     rpc_->responder.FinishWithError(error, this);
   }
 
@@ -288,7 +289,8 @@ void GrpcWorker::EndSent() {
         grpc::CompletionQueue::GOT_EVENT) {
       return;  // on its way
     }
-    sent_.fetch_sub(1, std::memory_order_relaxed);
+    // What the replying thread did before it sent has been done.
+    sent_.fetch_sub(1, std::memory_order_acq_rel);
     static_cast<Event*>(tag)->Happened(ok);
   }
 }
