@@ -3,15 +3,12 @@
 //
 //   bazel run -c opt //bench:wal_bench -- --benchmark_repetitions=5
 //
-// wal_p50_us and bare_p50_us are per sync, ratio_p50 is their quotient; p10 is
+// p50_us and bare_p50_us are per sync, ratio_p50 is their quotient; p10 is
 // what a machine with other work shows least of that work in.
 // STRATA_BENCH_DIR is where the files go; by default /tmp.
-
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <thread>
@@ -22,75 +19,16 @@
 #include "base/limits.h"
 #include "base/logger.h"
 #include "base/loop.h"
+#include "bench/bare_sync.h"
 #include "raft/types.h"
 #include "wal/wal.h"
 
 namespace strata {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr uint64_t kEntryBytes = 256;
 // Of an entry in the log: length, record, raftpb.Entry.
 constexpr uint64_t kFramedBytes = 288;
-
-std::string Scratch() {
-  const char* const directory = std::getenv("STRATA_BENCH_DIR");
-  return std::string(directory == nullptr ? "/tmp" : directory) +
-         "/strata-wal-bench";
-}
-
-// The times of one run's syncs.
-class Times {
- public:
-  template <typename Function>
-  void Add(const Function& function) {
-    const Clock::time_point begin = Clock::now();
-    function();
-    times_.push_back(Clock::now() - begin);
-  }
-  double Microseconds(double fraction) {
-    const auto place =
-        times_.begin() + static_cast<ptrdiff_t>(
-                             fraction * static_cast<double>(times_.size() - 1));
-    std::nth_element(times_.begin(), place, times_.end());
-    return std::chrono::duration<double, std::micro>(*place).count();
-  }
-
- private:
-  std::vector<Clock::duration> times_;
-};
-
-// A file of zeros, laid out as the log lays out its segments, written from
-// front to end and again.
-class BareFile {
- public:
-  BareFile() : path_(JoinPath(Scratch(), "bare")) {
-    CHECK_OK(env_->MakeDirs(Scratch()));
-    file_ = *env_->Open(path_, OpenMode::kCreate);
-    CHECK_OK(file_->Allocate(kFileBytes));
-    const std::string zeros(1 << 20, '\0');
-    for (uint64_t at = 0; at < kFileBytes; at += zeros.size()) {
-      CHECK_OK(file_->WriteAt(at, zeros));
-    }
-    CHECK_OK(file_->Sync());
-  }
-  ~BareFile() { CHECK_OK(env_->Remove(path_)); }
-
-  void WriteAndSync(const std::string& batch) {
-    CHECK_OK(file_->WriteAt(offset_, batch));
-    CHECK_OK(file_->Sync());
-    offset_ = (offset_ + batch.size()) % (kFileBytes - batch.size());
-  }
-
- private:
-  static constexpr uint64_t kFileBytes = 64 << 20;
-
-  Env* const env_ = Env::Posix();
-  const std::string path_;
-  std::unique_ptr<File> file_;
-  uint64_t offset_ = 0;
-};
 
 std::unique_ptr<Wal> NewWal(const std::string& directory, Loop* background) {
   CHECK_OK(Env::Posix()->RemoveAll(directory));
@@ -101,12 +39,12 @@ std::unique_ptr<Wal> NewWal(const std::string& directory, Loop* background) {
 }
 
 void DurableAppend(benchmark::State& state) {
-  const std::string directory = JoinPath(Scratch(), "wal");
+  const std::string directory = JoinPath(BenchScratch(), "wal");
   const auto background = NewThreadedLoop("wal-background");
   std::unique_ptr<Wal> wal = NewWal(directory, background.get());
   BareFile bare;
   // Two segments are being filled with zeros meanwhile.
-  std::this_thread::sleep_for(std::chrono::seconds(2));
+  std::this_thread::sleep_for(std::chrono::seconds(5));
   std::vector<raft::Entry> entries(static_cast<size_t>(state.range(0)));
   for (raft::Entry& entry : entries) {
     entry.term = Term(1);
@@ -125,13 +63,7 @@ void DurableAppend(benchmark::State& state) {
       CHECK_OK(wal->Sync());
     });
   }
-  for (const auto& [name, fraction] : {std::pair{"p10", 0.1}, {"p50", 0.5}}) {
-    const double bare_us = bare_times.Microseconds(fraction);
-    const double wal_us = wal_times.Microseconds(fraction);
-    state.counters["bare_" + std::string(name) + "_us"] = bare_us;
-    state.counters["wal_" + std::string(name) + "_us"] = wal_us;
-    state.counters["ratio_" + std::string(name)] = wal_us / bare_us;
-  }
+  CompareWithBare(bare_times, wal_times, &state);
   wal.reset();
   CHECK_OK(Env::Posix()->RemoveAll(directory));
 }
@@ -139,7 +71,7 @@ void DurableAppend(benchmark::State& state) {
 // The processor's share alone: a disk that takes everything at once.
 void WalAppendWithoutSync(benchmark::State& state) {
   Env* const env = Env::Posix();
-  const std::string directory = JoinPath(Scratch(), "wal");
+  const std::string directory = JoinPath(BenchScratch(), "wal");
   CHECK_OK(env->RemoveAll(directory));
   auto wal = *Wal::Create(env, directory, "metadata",
                           WalOptions{.fsync = false}, Logger::Null());
@@ -162,7 +94,7 @@ void WalAppendWithoutSync(benchmark::State& state) {
 
 void CreateAndClose(benchmark::State& state) {
   Env* const env = Env::Posix();
-  const std::string directory = JoinPath(Scratch(), "wal");
+  const std::string directory = JoinPath(BenchScratch(), "wal");
   const auto background = NewThreadedLoop("wal-background");
   for (auto _ : state) {
     const auto wal = NewWal(directory, background.get());

@@ -7,7 +7,7 @@ namespace strata::wal {
 namespace {
 
 // Small enough that a sync of it does not hold up a batch's for long.
-constexpr uint64_t kPieceBytes = uint64_t{1} << 20;
+constexpr uint64_t kPieceBytes = uint64_t{256} << 10;
 constexpr uint64_t kBlockBytes = 4096;
 
 Duration PauseFor(uint64_t bytes_per_second) {
