@@ -112,7 +112,7 @@ class KeySlots {
     const size_t left = key.size() - common_;
     if (left >= 8) return LoadBig64(key.data() + common_);
     char bytes[8] = {};
-    std::memcpy(bytes, key.data() + common_, left);
+    key.copy(bytes, left, common_);  // an empty key may have no bytes to name
     return LoadBig64(bytes);
   }
 
@@ -122,7 +122,7 @@ class KeySlots {
     const size_t n = std::min<size_t>(common_, key.size());
     const char* const common =
         common_ <= kInline ? inline_ : items_[0]->key().data();
-    const int order = std::memcmp(key.data(), common, n);
+    const int order = key.substr(0, n).compare(std::string_view(common, n));
     if (order != 0) return order;
     return key.size() < common_ ? -1 : 0;
   }
