@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
+import log_frames
 import server
 
 PAGE = 4096
@@ -63,22 +64,9 @@ def used_pages(data):
     return sorted(pages)
 
 
-def records(data):
-    """(start, end, bytes of padding at the end) of each frame of a segment."""
-    at = 0
-    while at + 8 <= len(data):
-        length = int.from_bytes(data[at : at + 8], "little")
-        if length == 0:
-            return
-        padding = length >> 56 & 7 if length >> 63 else 0
-        end = at + 8 + (length & (1 << 56) - 1) + padding
-        yield at, end, padding
-        at = end
-
-
 def log_faults(data, chance):
     """The same of the log's only segment."""
-    frames = list(records(data))
+    frames = list(log_frames.frames(data))
     # The backend has every entry, so that none of them may be missing. What
     # follows the last is a record of the state, which may.
     end = frames[-2][1]
@@ -86,9 +74,7 @@ def log_faults(data, chance):
     yield "cut in half", data[: end // 2], True
     yield "another program's", b"#!/bin/sh\n" * 1000, True
     yield "zeros", bytes(len(data)), True
-    # No sum covers the padding, and nothing depends on it.
-    summed = [at for start, stop, padding in frames[:-1] for at in range(start, stop - padding)]
-    for offset in sorted(chance.sample(summed, WAL_FLIPS)):
+    for offset in sorted(chance.sample(log_frames.summed(data, end), WAL_FLIPS)):
         yield f"bit at {offset}", flip(data, offset, chance.randrange(8)), True
 
 
