@@ -47,7 +47,10 @@ void Checker::WalkPage(PageId id, const Bounds& bounds, int depth) {
   StatusOr<Page> page = source_.Read(id);
   if (!page.ok()) {
     Fault(page.status());
-  } else if (page->is_leaf()) {
+    return;
+  }
+  Show(id, *page, /*is_inline=*/false, depth);
+  if (page->is_leaf()) {
     if (leaf_depth_ < 0) leaf_depth_ = depth;
     if (leaf_depth_ != depth) Fault(id, "a leaf beside a branch");
     WalkLeaf(id, *page, bounds, depth);
@@ -74,8 +77,16 @@ void Checker::WalkLeaf(PageId id, const Page& page, const Bounds& bounds,
   std::vector<Item> items;
   if (!CheckItems(id, page, bounds, &items)) return;
   for (const Item& item : items) {
-    if (item.flags == kBucketFlag) WalkBucket(id, item.value, depth);
+    if (item.flags != kBucketFlag) continue;
+    bucket_.push_back(item.key);
+    WalkBucket(id, item.value, depth);
+    bucket_.pop_back();
   }
+}
+
+void Checker::Show(PageId id, const Page& page, bool is_inline,
+                   int depth) const {
+  if (visitor_) visitor_({id, page, is_inline, depth, bucket_});
 }
 
 void Checker::WalkBucket(PageId id, std::string_view value, int depth) {
@@ -93,6 +104,7 @@ void Checker::WalkBucket(PageId id, std::string_view value, int depth) {
              header.id != 0 || header.overflow != 0) {
     Fault(id, "inline bucket: holds a page's number");
   } else {
+    Show(id, bucket->leaf, /*is_inline=*/true, depth + 1);
     WalkLeaf(id, bucket->leaf, {}, depth + 1);
   }
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/btree/cursor.h"
@@ -34,8 +35,23 @@ class Checker {
   // Gets each fault, as the DataLoss it is; false ends the walk.
   using Report = std::function<bool(const Status& fault)>;
 
+  // A branch or leaf as the walk meets it: parents before children, keys in
+  // order. Its elements are not checked yet. Valid during the call.
+  struct Visit {
+    PageId id;  // of an inline bucket, the page that holds it
+    const Page& page;
+    bool is_inline;
+    int depth;
+    // The names from the outermost bucket on; empty in the bucket of buckets.
+    const std::vector<std::string_view>& bucket;
+  };
+  using Visitor = std::function<void(const Visit&)>;
+
   Checker(const PageSource& source, const Meta& meta, CheckDepth depth,
           Report report);
+
+  // Whom Walk() of kAll or kStrict is to show each page to.
+  void SetVisitor(Visitor visitor) { visitor_ = std::move(visitor); }
 
   void Walk();
 
@@ -66,6 +82,7 @@ class Checker {
   void WalkBranch(PageId id, const Page& page, const Bounds& bounds, int depth);
   void WalkLeaf(PageId id, const Page& page, const Bounds& bounds, int depth);
   void WalkBucket(PageId id, std::string_view value, int depth);
+  void Show(PageId id, const Page& page, bool is_inline, int depth) const;
   // All but the children. The page's own checks come before any descent.
   bool CheckItems(PageId id, const Page& page, const Bounds& bounds,
                   std::vector<Item>* items);
@@ -78,6 +95,8 @@ class Checker {
   const Meta meta_;
   const CheckDepth depth_;
   const Report report_;
+  Visitor visitor_;
+  std::vector<std::string_view> bucket_;  // the one being walked
   std::vector<bool> reached_;
   bool stopped_ = false;
   int leaf_depth_ = -1;  // of the tree being walked, once a leaf was met

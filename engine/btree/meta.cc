@@ -87,38 +87,60 @@ std::string DecodeMeta(const char* bytes, int slot, Meta* meta) {
   return FieldFault(*meta);
 }
 
-StatusOr<FoundMeta> ReadMetas(const File& file, uint64_t file_bytes,
-                              bool accept_one) {
-  if (file_bytes == 0) return Bad(file, 0, "the file is empty");
+int MetaPair::Newest() const {
+  if (!faults[0].empty() && !faults[1].empty()) return -1;
+  if (!faults[0].empty()) return 1;
+  return faults[1].empty() && metas[1].tx > metas[0].tx ? 1 : 0;
+}
+
+StatusOr<MetaPair> ReadBothMetas(const File& file, uint64_t file_bytes) {
+  MetaPair pair;
   if (file_bytes < 2 * kMinPageSize) {
-    return Bad(file, file_bytes, "the file ends inside its meta pages");
+    const bool empty = file_bytes == 0;
+    for (int slot = 0; slot < 2; ++slot) {
+      pair.offsets[slot] = file_bytes;
+      pair.faults[slot] =
+          empty ? "the file is empty" : "the file ends inside its meta pages";
+    }
+    return pair;
   }
   char bytes[kMetaBytes];
   RETURN_IF_ERROR(file.ReadAt(0, kMetaBytes, bytes));
-  Meta metas[2];
-  std::string faults[2];
-  uint64_t offset = 0;
-  faults[0] = DecodeMeta(bytes, 0, &metas[0]);
-  if (faults[0].empty()) {
-    offset = metas[0].page_size;
-    if (offset + kMetaBytes > file_bytes) {
-      return Bad(file, file_bytes, "the file ends inside its meta pages");
+  pair.faults[0] = DecodeMeta(bytes, 0, &pair.metas[0]);
+  if (!pair.faults[0].empty()) {
+    const std::optional<Meta> found = FindMeta1(file, file_bytes);
+    if (found) {
+      pair.metas[1] = *found;
+      pair.offsets[1] = found->page_size;
+    } else {
+      pair.faults[1] = "no meta page at any page size";
     }
-    RETURN_IF_ERROR(file.ReadAt(offset, kMetaBytes, bytes));
-    faults[1] = DecodeMeta(bytes, 1, &metas[1]);
-    if (faults[1].empty() && metas[1].page_size != metas[0].page_size) {
-      faults[1] = "page size differs from that of meta 0";
-    }
-  } else {
-    std::optional<Meta> found = FindMeta1(file, file_bytes);
-    if (!found) return Bad(file, 0, faults[0]);
-    metas[1] = *found;
+    return pair;
   }
-  if (!accept_one && !faults[0].empty()) return Bad(file, 0, faults[0]);
-  if (!faults[1].empty() && !accept_one) return Bad(file, offset, faults[1]);
-  bool second =
-      !faults[0].empty() || (faults[1].empty() && metas[1].tx > metas[0].tx);
-  return FoundMeta{metas[second], second};
+  const uint64_t offset = pair.metas[0].page_size;
+  pair.offsets[1] = offset;
+  if (offset + kMetaBytes > file_bytes) {
+    pair.offsets[1] = file_bytes;
+    pair.faults[1] = "the file ends inside its meta pages";
+    return pair;
+  }
+  RETURN_IF_ERROR(file.ReadAt(offset, kMetaBytes, bytes));
+  pair.faults[1] = DecodeMeta(bytes, 1, &pair.metas[1]);
+  if (pair.faults[1].empty() && pair.metas[1].page_size != offset) {
+    pair.faults[1] = "page size differs from that of meta 0";
+  }
+  return pair;
+}
+
+StatusOr<FoundMeta> ReadMetas(const File& file, uint64_t file_bytes,
+                              bool accept_one) {
+  ASSIGN_OR_RETURN(const MetaPair pair, ReadBothMetas(file, file_bytes));
+  const int newest = pair.Newest();
+  for (int slot = 0; slot < 2; ++slot) {
+    if (pair.faults[slot].empty() || (accept_one && newest >= 0)) continue;
+    return Bad(file, pair.offsets[slot], pair.faults[slot]);
+  }
+  return FoundMeta{pair.metas[newest], newest};
 }
 
 }  // namespace strata::btree

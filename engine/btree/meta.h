@@ -38,6 +38,20 @@ std::string EncodeMeta(const Meta& meta, int slot);
 // Empty if it is sound, else what is wrong with it.
 std::string DecodeMeta(const char* bytes, int slot, Meta* meta);
 
+// Both metas of a file, whatever they are.
+struct MetaPair {
+  Meta metas[2];
+  std::string faults[2];  // what is wrong with each; empty if it is sound
+  uint64_t offsets[2] = {0, 0};  // where they are, or should be
+
+  // The newer of the sound ones; -1 if there is none.
+  int Newest() const;
+};
+
+// Not OK only if the file cannot be read. If meta 0 cannot tell the page size,
+// meta 1 is looked for at every one.
+StatusOr<MetaPair> ReadBothMetas(const File& file, uint64_t file_bytes);
+
 struct FoundMeta {
   Meta meta;
   int slot = 0;  // where it is; the next one goes to the other
