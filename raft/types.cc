@@ -31,6 +31,24 @@ enum ConfChangeField : uint32_t {
   kChangeNode = 3,
   kChangeContext = 4,
 };
+enum ConfChangeV2Field : uint32_t {
+  kTransition = 1,
+  kChanges = 2,
+  kV2Context = 3,
+};
+enum ConfChangeSingleField : uint32_t {
+  kSingleType = 1,
+  kSingleNode = 2,
+};
+enum SnapshotField : uint32_t {
+  kSnapshotData = 1,
+  kSnapshotMetadata = 2,
+};
+enum SnapshotMetadataField : uint32_t {
+  kMetadataConfState = 1,
+  kMetadataIndex = 2,
+  kMetadataTerm = 3,
+};
 
 using wire::Field;
 using wire::Type;
@@ -209,6 +227,133 @@ StatusOr<ConfChange> DecodeConfChange(std::string_view bytes) {
   }
   if (!reader.ok()) return NoSuchMessage("ConfChange");
   return change;
+}
+
+namespace {
+
+std::string EncodeSingle(const ConfChangeSingle& change) {
+  std::string out;
+  wire::AppendUint(&out, kSingleType, static_cast<uint64_t>(change.type));
+  wire::AppendUint(&out, kSingleNode, change.node.value());
+  return out;
+}
+
+bool DecodeSingle(std::string_view bytes, ConfChangeSingle* change) {
+  wire::Reader reader(bytes);
+  Field field;
+  while (reader.Next(&field)) {
+    if (field.type != Type::kVarint) return false;
+    if (field.number == kSingleType && field.varint <= 3) {
+      change->type = static_cast<ConfChangeType>(field.varint);
+    } else if (field.number == kSingleNode) {
+      change->node = MemberId(field.varint);
+    } else {
+      return false;
+    }
+  }
+  return reader.ok();
+}
+
+bool DecodeMetadata(std::string_view bytes, SnapshotMetadata* metadata) {
+  wire::Reader reader(bytes);
+  Field field;
+  while (reader.Next(&field)) {
+    const bool number = field.type == Type::kVarint;
+    if (field.number == kMetadataConfState && field.type == Type::kBytes) {
+      StatusOr<ConfState> state = DecodeConfState(field.bytes);
+      if (!state.ok()) return false;
+      metadata->conf_state = std::move(state).value();
+    } else if (field.number == kMetadataIndex && number) {
+      metadata->index = LogIndex(field.varint);
+    } else if (field.number == kMetadataTerm && number) {
+      metadata->term = Term(field.varint);
+    } else {
+      return false;
+    }
+  }
+  return reader.ok();
+}
+
+}  // namespace
+
+ConfChangeV2 AsV2(const ConfChange& change) {
+  return {.transition = ConfChangeTransition::kAuto,
+          .changes = {{.type = change.type, .node = change.node}},
+          .context = change.context};
+}
+
+std::string EncodeConfChangeV2(const ConfChangeV2& change) {
+  std::string out;
+  wire::AppendUint(&out, kTransition, static_cast<uint64_t>(change.transition));
+  for (const ConfChangeSingle& single : change.changes) {
+    wire::AppendBytes(&out, kChanges, EncodeSingle(single));
+  }
+  if (!change.context.empty()) {
+    wire::AppendBytes(&out, kV2Context, change.context);
+  }
+  return out;
+}
+
+StatusOr<ConfChangeV2> DecodeConfChangeV2(std::string_view bytes) {
+  ConfChangeV2 change;
+  wire::Reader reader(bytes);
+  Field field;
+  while (reader.Next(&field)) {
+    const bool number = field.type == Type::kVarint;
+    ConfChangeSingle single;
+    if (field.number == kTransition && number && field.varint <= 2) {
+      change.transition = static_cast<ConfChangeTransition>(field.varint);
+    } else if (field.number == kChanges && field.type == Type::kBytes &&
+               DecodeSingle(field.bytes, &single)) {
+      change.changes.push_back(single);
+    } else if (field.number == kV2Context && field.type == Type::kBytes) {
+      change.context.assign(field.bytes);
+    } else {
+      return NoSuchMessage("ConfChangeV2");
+    }
+  }
+  if (!reader.ok()) return NoSuchMessage("ConfChangeV2");
+  return change;
+}
+
+std::string EncodeSnapshot(const Snapshot& snapshot) {
+  std::string metadata;
+  wire::AppendBytes(&metadata, kMetadataConfState,
+                    EncodeConfState(snapshot.metadata.conf_state));
+  wire::AppendUint(&metadata, kMetadataIndex, snapshot.metadata.index.value());
+  wire::AppendUint(&metadata, kMetadataTerm, snapshot.metadata.term.value());
+  std::string out;
+  if (!snapshot.data.empty()) {
+    wire::AppendBytes(&out, kSnapshotData, snapshot.data);
+  }
+  wire::AppendBytes(&out, kSnapshotMetadata, metadata);
+  return out;
+}
+
+StatusOr<Snapshot> DecodeSnapshot(std::string_view bytes) {
+  Snapshot snapshot;
+  wire::Reader reader(bytes);
+  Field field;
+  while (reader.Next(&field)) {
+    const bool is_bytes = field.type == Type::kBytes;
+    if (field.number == kSnapshotData && is_bytes) {
+      snapshot.data.assign(field.bytes);
+    } else if (field.number != kSnapshotMetadata || !is_bytes ||
+               !DecodeMetadata(field.bytes, &snapshot.metadata)) {
+      return NoSuchMessage("Snapshot");
+    }
+  }
+  if (!reader.ok()) return NoSuchMessage("Snapshot");
+  return snapshot;
+}
+
+StatusOr<ConfChangeV2> DecodeConfChangeEntry(const Entry& entry) {
+  CHECK(entry.type != EntryType::kNormal);
+  if (entry.type == EntryType::kConfChangeV2) {
+    return DecodeConfChangeV2(entry.data);
+  }
+  ASSIGN_OR_RETURN(const ConfChange change, DecodeConfChange(entry.data));
+  return AsV2(change);
 }
 
 }  // namespace strata::raft

@@ -65,6 +65,56 @@ struct ConfChange {
   friend bool operator==(const ConfChange&, const ConfChange&) = default;
 };
 
+// How a ConfChangeV2 gets from the old voters to the new ones.
+enum class ConfChangeTransition : uint64_t {
+  kAuto = 0,  // in one step if one voter changes, else by kJointImplicit
+  kJointImplicit = 1,  // a joint configuration that the leader ends by itself
+  kJointExplicit = 2,  // one that ends with an empty ConfChangeV2
+};
+
+struct ConfChangeSingle {
+  ConfChangeType type = ConfChangeType::kAddNode;
+  MemberId node = {};
+
+  friend bool operator==(const ConfChangeSingle&,
+                         const ConfChangeSingle&) = default;
+};
+
+// Several changes at once. Without any, and kAuto, it ends a joint
+// configuration.
+struct ConfChangeV2 {
+  ConfChangeTransition transition = ConfChangeTransition::kAuto;
+  std::vector<ConfChangeSingle> changes = {};
+  std::string context = {};
+
+  bool LeavesJoint() const {
+    return transition == ConfChangeTransition::kAuto && changes.empty();
+  }
+
+  friend bool operator==(const ConfChangeV2&, const ConfChangeV2&) = default;
+};
+
+// What a snapshot stands for: the state after the entry at `index`, and the
+// members then.
+struct SnapshotMetadata {
+  ConfState conf_state = {};
+  LogIndex index = {};  // 0: there is none
+  Term term = {};
+
+  friend bool operator==(const SnapshotMetadata&,
+                         const SnapshotMetadata&) = default;
+};
+
+struct Snapshot {
+  std::string data = {};  // the caller's
+  SnapshotMetadata metadata = {};
+
+  friend bool operator==(const Snapshot&, const Snapshot&) = default;
+};
+
+// The same change in the other form.
+ConfChangeV2 AsV2(const ConfChange& change);
+
 // Encode gives the very bytes etcd's generated code gives; Decode is DataLoss
 // if the bytes are no such message.
 std::string EncodeEntry(const Entry& entry);
@@ -76,6 +126,14 @@ std::string EncodeConfState(const ConfState& state);
 StatusOr<ConfState> DecodeConfState(std::string_view bytes);
 std::string EncodeConfChange(const ConfChange& change);
 StatusOr<ConfChange> DecodeConfChange(std::string_view bytes);
+std::string EncodeConfChangeV2(const ConfChangeV2& change);
+StatusOr<ConfChangeV2> DecodeConfChangeV2(std::string_view bytes);
+std::string EncodeSnapshot(const Snapshot& snapshot);
+StatusOr<Snapshot> DecodeSnapshot(std::string_view bytes);
+
+// The change in an entry of one of the two types; DataLoss if its data are
+// none. REQUIRES: entry.type is not kNormal
+StatusOr<ConfChangeV2> DecodeConfChangeEntry(const Entry& entry);
 
 }  // namespace strata::raft
 
