@@ -23,6 +23,7 @@ class Database : public Backend {
            const PlantedBugs& bugs)
       : file_(std::move(file)),
         options_(options),
+        bugs_(bugs),
         freelist_(options.freelist_type) {
     freelist_.ReuseAtOnce(bugs.reuse_at_once);
   }
@@ -53,6 +54,7 @@ class Database : public Backend {
   // Used by the writing thread alone.
   const std::unique_ptr<PageFile> file_;
   const BtreeOptions options_;
+  const PlantedBugs bugs_;
   Freelist freelist_;
   Status failed_;  // what ended writing for good
 
@@ -122,17 +124,25 @@ Status Database::Write(const Batch& batch) {
   return status;
 }
 
-// Pages freed by transaction f are in the states before f. Those that views pin
-// are kept; and the state before the current one too, so that both metas always
-// name whole trees.
+// Pages stay as they are while a view can see them; and those of the state
+// before the current one too, so that both metas always name whole trees.
 Status Database::ReleasePages() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  while (states_.size() > 1 && !states_.front()->pinned()) {
-    states_.pop_front();
+  std::vector<TxId> visible;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const State* const current = states_.back().get();
+    std::erase_if(states_, [current](const auto& state) {
+      return state.get() != current && !state->pinned();
+    });
+    for (const auto& state : states_) {
+      if (state.get() == current) visible.push_back(current->id() - 1);
+      if (state.get() == current || !bugs_.ignore_views) {
+        visible.push_back(state->id());
+      }
+    }
   }
-  uint64_t last = states_.back()->meta().tx - 1;
-  last = std::min(last, states_.front()->meta().tx);
-  if (freelist_.Release(TxId(last))) return Status::Ok();
+  std::sort(visible.begin(), visible.end());
+  if (freelist_.Release(visible)) return Status::Ok();
   return DataLossError(file_->path() + ": a page was freed twice");
 }
 

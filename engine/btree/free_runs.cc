@@ -1,80 +1,52 @@
+#include "engine/btree/free_runs.h"
+
 #include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
 
-#include "engine/btree/freelist.h"
+#include "engine/btree/free_bits.h"
 
 namespace strata::btree {
 namespace {
 
 bool ByFirst(const PageRun& a, const PageRun& b) { return a.first < b.first; }
 
-// Sorted ids, the lowest run that fits is taken: small, and the file's end
-// empties first; taking one costs a walk.
-class ArrayRuns : public FreeRuns {
- public:
-  std::optional<PageId> Take(uint64_t count) override {
-    uint64_t length = 0;
-    for (size_t i = 0; i < ids_.size(); ++i) {
-      length = i > 0 && ids_[i] == ids_[i - 1] + 1 ? length + 1 : 1;
-      if (length < count) continue;
-      PageId first = ids_[i + 1 - count];
-      ids_.erase(ids_.begin() + (i + 1 - count), ids_.begin() + (i + 1));
-      return first;
-    }
-    return std::nullopt;
-  }
-
-  bool Give(std::vector<PageRun> runs) override {
-    std::vector<PageId> added;
-    std::sort(runs.begin(), runs.end(), ByFirst);
-    for (const PageRun& run : runs) {
-      for (uint64_t i = 0; i < run.count; ++i) added.push_back(run.first + i);
-    }
-    std::vector<PageId> merged;
-    merged.reserve(ids_.size() + added.size());
-    std::merge(ids_.begin(), ids_.end(), added.begin(), added.end(),
-               std::back_inserter(merged));
-    ids_ = std::move(merged);
-    return std::adjacent_find(ids_.begin(), ids_.end(),
-                              std::greater_equal<PageId>()) == ids_.end();
-  }
-
-  uint64_t count() const override { return ids_.size(); }
-
-  std::vector<PageRun> runs() const override {
-    std::vector<PageRun> runs;
-    for (PageId id : ids_) {
-      if (!runs.empty() && runs.back().first + runs.back().count == id) {
-        ++runs.back().count;
-      } else {
-        runs.push_back({id, 1});
-      }
-    }
-    return runs;
-  }
-
- private:
-  std::vector<PageId> ids_;
-};
-
-// Runs by place and by length, the shortest that fits is taken: every step is
-// logarithmic, however many pages are free.
+// FreelistType::kMap.
 class MapRuns : public FreeRuns {
  public:
   std::optional<PageId> Take(uint64_t count) override {
     auto fit = by_length_.lower_bound({count, PageId(0)});
     if (fit == by_length_.end()) return std::nullopt;
-    auto [length, first] = *fit;
-    Remove(by_first_.find(first));
-    if (length > count) Insert(first + count, length - count);
-    count_ -= count;
-    return first;
+    return TakeFrom(by_first_.find(fit->second), count);
   }
 
-  bool Give(std::vector<PageRun> runs) override {
-    for (PageRun run : runs) {
+  std::optional<PageId> TakeLowest(uint64_t count) override {
+    if (by_first_.empty()) return std::nullopt;
+    if (by_first_.begin()->second >= count) {
+      return TakeFrom(by_first_.begin(), count);
+    }
+    std::optional<PageId> lowest;
+    auto fit = by_length_.lower_bound({count, PageId(0)});
+    while (fit != by_length_.end()) {
+      if (!lowest || fit->second < *lowest) lowest = fit->second;
+      fit = by_length_.lower_bound({fit->first + 1, PageId(0)});
+    }
+    if (!lowest) return std::nullopt;
+    return TakeFrom(by_first_.find(*lowest), count);
+  }
+
+  uint64_t TakeTail(PageId end) override {
+    if (by_first_.empty()) return 0;
+    auto [first, length] = *by_first_.rbegin();
+    if (first + length != end) return 0;
+    Remove(std::prev(by_first_.end()));
+    count_ -= length;
+    return length;
+  }
+
+  bool Give(const std::vector<PageRun>& runs) override {
+    for (const PageRun& run : runs) {
       if (!GiveOne(run)) return false;
     }
     return true;
@@ -90,6 +62,14 @@ class MapRuns : public FreeRuns {
 
  private:
   using Place = std::map<PageId, uint64_t>;
+
+  PageId TakeFrom(Place::iterator at, uint64_t count) {
+    auto [first, length] = *at;
+    Remove(at);
+    if (length > count) Insert(first + count, length - count);
+    count_ -= count;
+    return first;
+  }
 
   bool GiveOne(PageRun run) {
     const uint64_t added = run.count;
@@ -132,24 +112,33 @@ class MapRuns : public FreeRuns {
 }  // namespace
 
 std::unique_ptr<FreeRuns> FreeRuns::New(FreelistType type) {
-  if (type == FreelistType::kArray) return std::make_unique<ArrayRuns>();
+  if (type == FreelistType::kArray) return std::make_unique<FreeBits>();
   return std::make_unique<MapRuns>();
 }
 
 bool Normalize(std::vector<PageRun>* runs) {
-  std::sort(runs->begin(), runs->end(), ByFirst);
+  return MergeRuns({}, std::move(*runs), runs);
+}
+
+bool MergeRuns(std::vector<PageRun> sorted, std::vector<PageRun> more,
+               std::vector<PageRun>* merged) {
+  std::sort(more.begin(), more.end(), ByFirst);
+  std::vector<PageRun> all;
+  all.reserve(sorted.size() + more.size());
+  std::merge(sorted.begin(), sorted.end(), more.begin(), more.end(),
+             std::back_inserter(all), ByFirst);
   std::vector<PageRun> joined;
-  for (const PageRun& run : *runs) {
-    if (joined.empty() ||
-        joined.back().first + joined.back().count < run.first) {
+  joined.reserve(all.size());
+  for (const PageRun& run : all) {
+    if (joined.empty() || joined.back().end() < run.first) {
       joined.push_back(run);
-    } else if (joined.back().first + joined.back().count == run.first) {
+    } else if (joined.back().end() == run.first) {
       joined.back().count += run.count;
     } else {
       return false;
     }
   }
-  *runs = std::move(joined);
+  *merged = std::move(joined);
   return true;
 }
 

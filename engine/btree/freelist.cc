@@ -16,10 +16,28 @@ uint64_t NumbersFor(uint64_t ids) { return ids + (ids >= kCountInFirst); }
 
 }  // namespace
 
-std::optional<PageId> Freelist::Allocate(uint64_t count) {
-  std::optional<PageId> first = free_->Take(count);
-  if (first) taken_.push_back({*first, count});
+std::optional<PageId> Freelist::Allocate(TxId tx, uint64_t count) {
+  std::optional<PageId> first =
+      prefer_low_ ? free_->TakeLowest(count) : free_->Take(count);
+  if (!first) return first;
+  taken_.push_back({*first, count});
+  Taken(tx, *first);
   return first;
+}
+
+void Freelist::Taken(TxId tx, PageId first) {
+  if (first_tx_ == TxId(0)) first_tx_ = tx;
+  if (taken_at_.size() <= first.value()) {
+    taken_at_.resize(std::max<size_t>(first.value() + 1, taken_at_.size() * 2));
+  }
+  taken_at_[first.value()] =
+      static_cast<uint32_t>(std::min<uint64_t>(tx - first_tx_ + 1, UINT32_MAX));
+}
+
+TxId Freelist::TakenBy(PageId first) const {
+  if (first.value() >= taken_at_.size()) return TxId(0);
+  const uint32_t at = taken_at_[first.value()];
+  return at == 0 ? TxId(0) : first_tx_ + (at - 1);
 }
 
 void Freelist::Free(TxId tx, PageRun run) {
@@ -28,35 +46,65 @@ void Freelist::Free(TxId tx, PageRun run) {
     CHECK(free_->Give({run}));
     return;
   }
-  pending_[tx].push_back(run);
+  freed_.push_back({run, TakenBy(run.first), tx});
   pending_count_ += run.count;
 }
 
-bool Freelist::Release(TxId last) {
-  while (!pending_.empty() && pending_.begin()->first <= last) {
-    for (const PageRun& run : pending_.begin()->second)
-      pending_count_ -= run.count;
-    if (!free_->Give(std::move(pending_.begin()->second))) return false;
-    pending_.erase(pending_.begin());
+bool Freelist::Release(const std::vector<TxId>& visible) {
+  std::vector<Pending> again = std::exchange(freed_, {});
+  for (auto at = waiting_.begin(); at != waiting_.end();) {
+    if (std::binary_search(visible.begin(), visible.end(), at->first)) {
+      ++at;
+      continue;
+    }
+    again.insert(again.end(), at->second.begin(), at->second.end());
+    at = waiting_.erase(at);
   }
-  return true;
+  std::vector<PageRun> released;
+  for (const Pending& page : again) {
+    auto after = std::lower_bound(visible.begin(), visible.end(), page.freed);
+    if (after != visible.begin() && *std::prev(after) >= page.taken) {
+      waiting_[*std::prev(after)].push_back(page);
+    } else {
+      released.push_back(page.run);
+      pending_count_ -= page.run.count;
+    }
+  }
+  return free_->Give(released);
 }
 
 void Freelist::Rollback(TxId tx) {
-  auto freed = pending_.find(tx);
-  if (freed != pending_.end()) {
-    for (const PageRun& run : freed->second) pending_count_ -= run.count;
-    pending_.erase(freed);
-  }
+  std::erase_if(freed_, [this, tx](const Pending& page) {
+    if (page.freed != tx) return false;
+    pending_count_ -= page.run.count;
+    return true;
+  });
   CHECK(free_->Give(std::exchange(taken_, {})));
 }
 
-bool Freelist::All(std::vector<PageRun>* runs) const {
-  *runs = free_->runs();
-  for (const auto& [tx, freed] : pending_) {
-    runs->insert(runs->end(), freed.begin(), freed.end());
+uint64_t Freelist::CutTail(PageId high_water) {
+  const uint64_t count = free_->TakeTail(high_water);
+  if (count > 0) {
+    taken_.push_back({PageId(high_water.value() - count), count});
   }
-  return Normalize(runs);
+  return count;
+}
+
+uint64_t Freelist::WaitingFor(TxId state) const {
+  auto found = waiting_.find(state);
+  if (found == waiting_.end()) return 0;
+  uint64_t pages = 0;
+  for (const Pending& page : found->second) pages += page.run.count;
+  return pages;
+}
+
+bool Freelist::All(std::vector<PageRun>* runs) const {
+  std::vector<PageRun> pending;
+  for (const Pending& page : freed_) pending.push_back(page.run);
+  for (const auto& [state, pages] : waiting_) {
+    for (const Pending& page : pages) pending.push_back(page.run);
+  }
+  return MergeRuns(free_->runs(), std::move(pending), runs);
 }
 
 uint64_t Freelist::PagesFor(uint64_t ids, uint32_t page_size) {

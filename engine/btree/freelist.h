@@ -8,56 +8,48 @@
 #include <string>
 #include <vector>
 
+#include "engine/btree/free_runs.h"
 #include "engine/btree/page.h"
 #include "engine/btree_options.h"
 
 namespace strata::btree {
 
-// Neighbouring pages [first, first + count).
-struct PageRun {
-  PageId first;
-  uint64_t count = 0;
-
-  friend bool operator==(const PageRun&, const PageRun&) = default;
-};
-
-// Which pages can be written, in one of two forms that behave alike but for
-// the choice among runs that fit. Used by one thread.
-class FreeRuns {
- public:
-  static std::unique_ptr<FreeRuns> New(FreelistType type);
-  virtual ~FreeRuns() = default;
-
-  // Takes `count` neighbouring pages out, if there are so many.
-  virtual std::optional<PageId> Take(uint64_t count) = 0;
-  // Puts pages back in. False if one of them is in already, which leaves the
-  // rest undefined. `runs` may be in any order.
-  virtual bool Give(std::vector<PageRun> runs) = 0;
-  virtual uint64_t count() const = 0;
-  // Sorted; neighbours joined.
-  virtual std::vector<PageRun> runs() const = 0;
-};
-
-// The pages below the high water mark that no tree uses: those free to be
-// written, and those freed by a transaction (pending) whose content an older
-// state may still show. Used by one thread, by one transaction at a time.
+// The pages below the high water mark that the newest tree does not use: those
+// free to be written, and those that an older state may still show (pending).
+// For each page it is known which transaction took it and which gave it up, so
+// a view pins what it can see and nothing else:
+//
+//   page taken by 5, freed by 9:  in the states 5, 6, 7, 8
+//   visible states 3, 8, 9        waits for 8, not for 3
+//
+// A commit costs O(log n) for each page taken or freed, however many pages are
+// free or pending. Used by one thread, by one transaction at a time.
 class Freelist {
  public:
   explicit Freelist(FreelistType type) : free_(FreeRuns::New(type)) {}
 
   // What an open found. False if an id is there twice.
-  bool Load(std::vector<PageRun> runs) { return free_->Give(std::move(runs)); }
+  bool Load(const std::vector<PageRun>& runs) { return free_->Give(runs); }
 
-  // For the current transaction, undone by Rollback().
-  std::optional<PageId> Allocate(uint64_t count);
-  // The pages were used until transaction `tx`.
+  // For transaction `tx`, the current one; undone by Rollback().
+  std::optional<PageId> Allocate(TxId tx, uint64_t count);
+  // `tx` uses this page, which never was in the list, and those that follow.
+  void Taken(TxId tx, PageId first);
+  // The pages were used until transaction `tx`, the current one.
   void Free(TxId tx, PageRun run);
-  // What was freed by `last` or an earlier transaction can be written again.
-  // False if a page was freed twice: a damaged tree shows it in two places.
-  [[nodiscard]] bool Release(TxId last);
+  // What no state in `visible` shows can be written again. `visible`, sorted,
+  // has the newest state. False if a page was freed twice: a damaged tree shows
+  // it in two places.
+  [[nodiscard]] bool Release(const std::vector<TxId>& visible);
 
   void Commit() { taken_.clear(); }
   void Rollback(TxId tx);
+
+  // The lowest pages that fit, of either type, so that the file's end empties.
+  void PreferLow(bool on) { prefer_low_ = on; }
+  // Takes the free pages below `high_water`, down to the last that is used or
+  // pending, out of the list; how many. Undone by Rollback().
+  uint64_t CutTail(PageId high_water);
 
   // What was freed in `tx` can be written at once: a planted bug for the test
   // that must find it.
@@ -65,6 +57,8 @@ class Freelist {
 
   uint64_t free_count() const { return free_->count(); }
   uint64_t pending_count() const { return pending_count_; }
+  // Pages that wait for this state, the newest that shows them.
+  uint64_t WaitingFor(TxId state) const;
   // All ids, free and pending, sorted: after a crash all are free. False if one
   // is there twice.
   [[nodiscard]] bool All(std::vector<PageRun>* runs) const;
@@ -79,15 +73,28 @@ class Freelist {
                                                PageId id);
 
  private:
+  struct Pending {
+    PageRun run;
+    TxId taken;  // 0: before the file was opened
+    TxId freed;
+  };
+
+  // The transaction that took the page.
+  TxId TakenBy(PageId first) const;
+
   std::unique_ptr<FreeRuns> free_;
-  std::map<TxId, std::vector<PageRun>> pending_;
-  uint64_t pending_count_ = 0;
+  std::vector<Pending> freed_;  // since the last Release()
+  // By the newest visible state that shows them.
+  std::map<TxId, std::vector<Pending>> waiting_;
+  uint64_t pending_count_ = 0;  // of both
   std::vector<PageRun> taken_;  // by the current transaction
+  // For a run's first page, how many transactions after the first one of this
+  // list it was taken; 0: before.
+  std::vector<uint32_t> taken_at_;
+  TxId first_tx_;
+  bool prefer_low_ = false;
   bool reuse_at_once_ = false;
 };
-
-// Sorts and joins neighbours. False if two runs overlap.
-bool Normalize(std::vector<PageRun>* runs);
 
 }  // namespace strata::btree
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "base/bytes.h"
@@ -51,32 +52,127 @@ TEST_P(FreelistTest, GivingTwiceIsFound) {
   }
 }
 
+std::vector<TxId> Visible(std::vector<uint64_t> states) {
+  return {states.begin(), states.end()};
+}
+
 TEST_P(FreelistTest, PendingUntilReleased) {
   Freelist list(GetParam());
   list.Free(TxId(5), R(10, 2));
+  ASSERT_TRUE(list.Release(Visible({4, 5})));
   list.Free(TxId(6), R(20, 1));
-  EXPECT_EQ(list.Allocate(1), std::nullopt);
+  EXPECT_EQ(list.Allocate(TxId(6), 1), std::nullopt);
   EXPECT_EQ(list.pending_count(), 3u);
-  ASSERT_TRUE(list.Release(TxId(4)));
-  EXPECT_EQ(list.Allocate(1), std::nullopt);
-  ASSERT_TRUE(list.Release(TxId(5)));
+  EXPECT_EQ(list.WaitingFor(TxId(4)), 2u);
+  ASSERT_TRUE(list.Release(Visible({5, 6})));
   EXPECT_EQ(list.pending_count(), 1u);
   EXPECT_EQ(list.free_count(), 2u);
   EXPECT_EQ(All(list), (std::vector<PageRun>{R(10, 2), R(20, 1)}));
-  EXPECT_EQ(list.Allocate(2), PageId(10));
-  EXPECT_EQ(list.Allocate(1), std::nullopt);
+  EXPECT_EQ(list.Allocate(TxId(7), 2), PageId(10));
+  EXPECT_EQ(list.Allocate(TxId(7), 1), std::nullopt);
+}
+
+// The view of state 3 does not see what was taken after it.
+TEST_P(FreelistTest, AnOldViewPinsOnlyWhatItSees) {
+  Freelist list(GetParam());
+  list.Free(TxId(4), R(10, 1));  // 3 sees it
+  list.Taken(TxId(4), PageId(20));
+  list.Commit();
+  ASSERT_TRUE(list.Release(Visible({3, 4})));
+  list.Free(TxId(5), R(20, 1));  // 4 sees it, 3 does not
+  list.Commit();
+  ASSERT_TRUE(list.Release(Visible({3, 4, 5})));
+  EXPECT_EQ(list.free_count(), 0u);
+  EXPECT_EQ(list.WaitingFor(TxId(3)), 1u);
+  EXPECT_EQ(list.WaitingFor(TxId(4)), 1u);
+  ASSERT_TRUE(list.Release(Visible({3, 5, 6})));
+  EXPECT_EQ(list.Allocate(TxId(7), 1), PageId(20));
+  EXPECT_EQ(list.WaitingFor(TxId(3)), 1u);
+  ASSERT_TRUE(list.Release(Visible({6, 7})));
+  EXPECT_EQ(list.pending_count(), 0u);
+}
+
+// Any run of transactions and views: a page that a view sees is never handed
+// out, and one that none sees is free.
+TEST_P(FreelistTest, RandomViewsAgainstAModel) {
+  constexpr uint64_t kPages = 300;
+  Random random(7);
+  Freelist list(GetParam());
+  std::set<uint64_t> tree;  // pages of the newest state
+  std::map<uint64_t, std::set<uint64_t>> states = {{1, {}}, {2, {}}};
+  std::set<uint64_t> views;
+  uint64_t high_water = 2;
+  for (uint64_t tx = 3; tx < 600; ++tx) {
+    std::vector<TxId> visible;
+    std::set<uint64_t> seen;
+    for (auto at = states.begin(); at != states.end();) {
+      const bool keep = at->first + 2 >= tx || views.count(at->first) > 0;
+      if (keep) visible.push_back(TxId(at->first));
+      if (keep) seen.insert(at->second.begin(), at->second.end());
+      at = keep ? std::next(at) : states.erase(at);
+    }
+    ASSERT_TRUE(list.Release(visible));
+    ASSERT_EQ(list.free_count(), high_water - 2 - seen.size());
+    for (uint64_t i = random.Below(6); i > 0 && !tree.empty(); --i) {
+      auto page = tree.lower_bound(random.Below(high_water));
+      if (page == tree.end()) continue;
+      list.Free(TxId(tx), R(*page, 1));
+      tree.erase(page);
+    }
+    for (uint64_t i = random.Below(6); i > 0; --i) {
+      uint64_t page = high_water;
+      if (auto free = list.Allocate(TxId(tx), 1)) {
+        page = free->value();
+        ASSERT_EQ(seen.count(page), 0u);
+      } else if (high_water < kPages) {
+        list.Taken(TxId(tx), PageId(high_water++));
+      } else {
+        continue;
+      }
+      ASSERT_TRUE(tree.insert(page).second);
+    }
+    list.Commit();
+    states[tx] = tree;
+    if (random.OneIn(5)) views.insert(tx);
+    if (random.OneIn(5) && !views.empty()) {
+      views.erase(std::next(views.begin(), random.Below(views.size())));
+    }
+  }
+}
+
+TEST_P(FreelistTest, TheTailIsCut) {
+  Freelist list(GetParam());
+  ASSERT_TRUE(list.Load({R(10, 5), R(90, 10)}));
+  EXPECT_EQ(list.CutTail(PageId(200)), 0u);
+  EXPECT_EQ(list.CutTail(PageId(100)), 10u);
+  EXPECT_EQ(list.CutTail(PageId(90)), 0u);
+  EXPECT_EQ(list.free_count(), 5u);
+  list.Rollback(TxId(1));
+  EXPECT_EQ(All(list), (std::vector<PageRun>{R(10, 5), R(90, 10)}));
+}
+
+TEST_P(FreelistTest, TheLowestThatFits) {
+  Freelist list(GetParam());
+  ASSERT_TRUE(list.Load({R(10, 5), R(20, 1), R(30, 9), R(50, 7)}));
+  list.PreferLow(true);
+  EXPECT_EQ(list.Allocate(TxId(1), 1), PageId(10));
+  EXPECT_EQ(list.Allocate(TxId(1), 6), PageId(30));
+  EXPECT_EQ(list.Allocate(TxId(1), 7), PageId(50));
+  EXPECT_EQ(list.Allocate(TxId(1), 4), PageId(11));
+  EXPECT_EQ(list.Allocate(TxId(1), 1), PageId(20));
+  EXPECT_EQ(list.Allocate(TxId(1), 4), std::nullopt);
 }
 
 TEST_P(FreelistTest, RollbackPutsAllBack) {
   Freelist list(GetParam());
   ASSERT_TRUE(list.Load({R(10, 6)}));
-  ASSERT_TRUE(list.Allocate(2).has_value());
-  ASSERT_TRUE(list.Allocate(3).has_value());
+  ASSERT_TRUE(list.Allocate(TxId(7), 2).has_value());
+  ASSERT_TRUE(list.Allocate(TxId(7), 3).has_value());
   list.Free(TxId(7), R(30, 4));
   list.Rollback(TxId(7));
   EXPECT_EQ(All(list), (std::vector<PageRun>{R(10, 6)}));
   EXPECT_EQ(list.pending_count(), 0u);
-  ASSERT_TRUE(list.Allocate(2).has_value());
+  ASSERT_TRUE(list.Allocate(TxId(7), 2).has_value());
   list.Commit();
   list.Rollback(TxId(8));
   EXPECT_EQ(list.free_count(), 4u);
@@ -88,15 +184,26 @@ TEST_P(FreelistTest, FreedTwiceIsFound) {
   list.Free(TxId(6), R(11, 1));
   std::vector<PageRun> runs;
   EXPECT_FALSE(list.All(&runs));
-  EXPECT_FALSE(list.Release(TxId(6)));
+  EXPECT_FALSE(list.Release(Visible({7, 8})));
 }
 
-// Both forms hand out pages that are free, and none twice.
+// Both forms hand out pages that are free, and none twice; the array, and both
+// on demand, the lowest that fit.
 TEST_P(FreelistTest, RandomAgainstASet) {
   Random random(1);
   auto runs = FreeRuns::New(GetParam());
   std::set<uint64_t> free;
-  std::vector<PageRun> used = {R(2, 500)};
+  auto lowest = [&free](uint64_t count) {
+    uint64_t length = 0;
+    uint64_t before = 0;
+    for (uint64_t page : free) {
+      length = page == before + 1 ? length + 1 : 1;
+      if (length == count) return page + 1 - count;
+      before = page;
+    }
+    return uint64_t{0};
+  };
+  std::vector<PageRun> used = {R(2, 3000)};
   for (int step = 0; step < 5000; ++step) {
     if (!used.empty() && random.OneIn(2)) {
       size_t i = random.Below(used.size());
@@ -107,9 +214,15 @@ TEST_P(FreelistTest, RandomAgainstASet) {
       run = R(run.first.value() + part, run.count - part);
       if (run.count == 0) used.erase(used.begin() + i);
     } else {
-      const uint64_t count = random.Between(1, 12);
-      auto first = runs->Take(count);
+      const uint64_t count = random.Between(1, random.OneIn(9) ? 700 : 12);
+      const bool low = random.OneIn(2);
+      const uint64_t expected = lowest(count);
+      auto first = low ? runs->TakeLowest(count) : runs->Take(count);
+      ASSERT_EQ(first.has_value(), expected != 0);
       if (!first) continue;
+      if (low || GetParam() == FreelistType::kArray) {
+        ASSERT_EQ(first->value(), expected);
+      }
       for (uint64_t j = 0; j < count; ++j) {
         ASSERT_EQ(free.erase(first->value() + j), 1u);
       }

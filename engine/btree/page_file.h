@@ -18,6 +18,7 @@ struct PlantedBugs {
   bool no_growth_sync = false;  // nor is a longer file synced before its meta
   bool meta_before_pages = false;
   bool reuse_at_once = false;  // pages of the last durable state are written
+  bool ignore_views = false;   // and those that only a view sees
 };
 
 // The file: its lock, its length, its mapping, and the order in which a commit

@@ -150,9 +150,10 @@ std::vector<DirtyRun>::iterator Transaction::FindDirty(PageId id) {
 }
 
 PageId Transaction::AllocatePages(uint64_t count) {
-  if (std::optional<PageId> first = freelist_->Allocate(count)) return *first;
+  if (auto first = freelist_->Allocate(id(), count)) return *first;
   PageId first(meta_.high_water);
   meta_.high_water += count;
+  freelist_->Taken(id(), first);
   return first;
 }
 

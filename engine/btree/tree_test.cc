@@ -32,7 +32,7 @@ class Memory {
   // Puts every row whose value is there, erases the others.
   Status Change(std::string_view bucket,
                 const std::map<std::string, std::optional<std::string>>& rows) {
-    CHECK(freelist_.Release(TxId(meta_.tx)));
+    CHECK(freelist_.Release({TxId(meta_.tx)}));
     Transaction tx(source(), meta_, &freelist_, {});
     std::vector<btree::Change> changes;
     for (const auto& [key, value] : rows) {
