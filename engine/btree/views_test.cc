@@ -76,7 +76,7 @@ TEST_P(ViewsTest, ManyOfDifferentAges) {
   for (char letter = 'a'; letter <= 'z'; ++letter) {
     Write(letter);
     if (letter % 3 == 0) views.emplace_back(letter, NewView());
-    if (letter % 7 == 0) views.erase(views.begin() + views.size() / 2);
+    if (views.size() > 4) views.erase(views.begin() + views.size() / 2);
   }
   for (const auto& [letter, view] : views) EXPECT_TRUE(Shows(*view, letter));
 }
