@@ -20,6 +20,12 @@ inline Status KeyNotFound() {
 inline Status LeaseNotFound() {
   return NotFoundError("etcdserver: requested lease not found");
 }
+inline Status LeaseExists() {
+  return FailedPreconditionError("etcdserver: lease already exists");
+}
+inline Status LeaseTtlTooLarge() {
+  return OutOfRangeError("etcdserver: too large lease TTL");
+}
 
 }  // namespace strata::errors
 

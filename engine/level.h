@@ -31,6 +31,9 @@ class Level {
   bool StoresConfState() const { return minor_ >= 5; }
   // From 3.6 on the meta table holds the storage version.
   bool StoresStorageVersion() const { return minor_ >= 6; }
+  // From 3.6 on what is left of a lease at its last checkpoint is kept in the
+  // lease table (before: in memory alone).
+  bool StoresLeaseCheckpoints() const { return minor_ >= 6; }
   // A compaction, and the hash of what it leaves, keep a tombstone that is
   // exactly at the compaction revision (3.5.16 and later; etcd PR 18274).
   bool KeepsTombstoneAtCompaction() const { return minor_ >= 5; }

@@ -73,6 +73,7 @@ Status StoreImpl::Restore() {
                    ReadNumber(*view, meta::kConsistentIndex));
   applied_ = index;
   flushed_ = index;
+  RETURN_IF_ERROR(RestoreLeases(*view));
   RETURN_IF_ERROR(RestoreIndex(*view));
   RestoreRevisions(finished, scheduled);
   active_ = std::make_shared<Run>(/*sequence=*/1, revision() + 1);
@@ -99,6 +100,7 @@ Status StoreImpl::RestoreChange(std::string_view key, std::string_view value) {
   }
   ASSIGN_OR_RETURN(const KeyValue kv, DecodeKeyValue(value));
   revision_.store(id.main.value(), std::memory_order_relaxed);
+  leases_.Attach(kv.key, kv.lease);  // a tombstone has none
   if (!tombstone) {
     index_.Restore(kv, id);
   } else if (!index_.RestoreTombstone(
@@ -181,14 +183,8 @@ Revision StoreImpl::EndChanges() {
   return now;
 }
 
-bool StoreImpl::LeaseExists(LeaseId lease) const {
-  return options_.lease_exists != nullptr && options_.lease_exists(lease);
-}
-
 StatusOr<PutResult> StoreImpl::Put(const PutRequest& request) {
-  if (request.lease != LeaseId(0) && !LeaseExists(request.lease)) {
-    return errors::LeaseNotFound();
-  }
+  RETURN_IF_ERROR(CheckLease(request.lease));
   OpenEntry();
   auto result = DoPut(request);
   EndChanges();
@@ -219,6 +215,7 @@ StatusOr<PutResult> StoreImpl::DoPut(const PutRequest& request) {
 void StoreImpl::AddPut(std::string_view key, std::string_view value,
                        LeaseId lease) {
   const ChangeId id = NextChange();
+  leases_.Attach(key, lease);
   KeyState state;
   {
     std::lock_guard<RwLock> lock(mutex_);
@@ -259,6 +256,7 @@ StatusOr<DeleteRangeResult> StoreImpl::DoDeleteRange(
 
 void StoreImpl::AddTombstone(std::string_view key) {
   const ChangeId id = NextChange();
+  leases_.Attach(key, LeaseId(0));
   {
     std::lock_guard<RwLock> lock(mutex_);
     index_.Delete(key, id);

@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "base/types.h"
 #include "engine/backend.h"
+#include "engine/lease_table.h"
 #include "engine/level.h"
 #include "engine/requests.h"
 
@@ -27,8 +28,6 @@ struct StoreOptions {
   uint64_t batch_bytes = limits::kTailBytes;
   // Where the backend is written and compacted. Must outlive the Store.
   Loop* flusher = nullptr;
-  // Whether a lease may be attached to; null: no lease exists.
-  std::function<bool(LeaseId)> lease_exists;
   // Called once, on the flusher, when the backend refuses a write for good: the
   // process must stop rather than go on without it. Null: CHECK.
   std::function<void(const Status&)> on_fatal;
@@ -70,6 +69,9 @@ class Store {
   virtual StatusOr<std::vector<std::pair<std::string, std::string>>> List(
       Table table) const = 0;
 
+  // Which leases there are, and the keys of each.
+  virtual const LeaseTable& leases() const = 0;
+
   // --- writes: the apply thread ---
 
   virtual StatusOr<PutResult> Put(const PutRequest& request) = 0;
@@ -86,6 +88,13 @@ class Store {
   // bounded steps on the flusher. `done`, which may be null, is called there
   // when it is physically finished.
   virtual Status Compact(Revision revision, std::function<void()> done) = 0;
+  // In etcd's order of refusals: no id, too long, exists.
+  virtual Status GrantLease(const LeaseRecord& lease) = 0;
+  // Deletes the lease and, in key order and under one revision, its keys.
+  // Returns the revision after it.
+  virtual StatusOr<Revision> RevokeLease(LeaseId id) = 0;
+  // Records what is left of a lease's time, for the next leader.
+  virtual Status CheckpointLease(LeaseId id, int64_t remaining_seconds) = 0;
   virtual void PutRecord(Table table, std::string_view key,
                          std::string_view value) = 0;
   virtual void EraseRecord(Table table, std::string_view key) = 0;

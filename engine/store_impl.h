@@ -29,9 +29,9 @@ namespace strata {
 //
 // Locks are taken in this order: anchor_->mutex, tail_mutex_, mutex_.
 //
-// Files: store.cc (open, changes, small tables), store_range.cc (reads),
-// store_txn.cc, store_work.cc (runs to the backend), store_compact.cc,
-// store_hash.cc.
+// Files: store.cc (open, changes, small tables), store_lease.cc,
+// store_range.cc (reads), store_txn.cc, store_work.cc (runs to the backend),
+// store_compact.cc, store_hash.cc.
 class StoreImpl final : public Store {
  public:
   StoreImpl(std::unique_ptr<Backend> backend, StoreOptions options,
@@ -60,11 +60,16 @@ class StoreImpl final : public Store {
   StatusOr<std::vector<std::pair<std::string, std::string>>> List(
       Table table) const override;
 
+  const LeaseTable& leases() const override { return leases_; }
+
   StatusOr<PutResult> Put(const PutRequest& request) override;
   StatusOr<DeleteRangeResult> DeleteRange(
       const DeleteRangeRequest& request) override;
   StatusOr<TxnResult> Txn(const TxnRequest& request) override;
   Status Compact(Revision revision, std::function<void()> done) override;
+  Status GrantLease(const LeaseRecord& lease) override;
+  StatusOr<Revision> RevokeLease(LeaseId id) override;
+  Status CheckpointLease(LeaseId id, int64_t remaining_seconds) override;
   void PutRecord(Table table, std::string_view key,
                  std::string_view value) override;
   void EraseRecord(Table table, std::string_view key) override;
@@ -108,7 +113,6 @@ class StoreImpl final : public Store {
   Status RestoreIndex(const View& view);
   Status RestoreChange(std::string_view key, std::string_view value);
   void RestoreRevisions(Revision finished, Revision scheduled);
-  bool LeaseExists(LeaseId lease) const;
   void OpenEntry();
   // The revision that reads of the apply thread see, its own changes included.
   Revision ReadRevision() const;
@@ -119,6 +123,11 @@ class StoreImpl final : public Store {
   void AddPut(std::string_view key, std::string_view value, LeaseId lease);
   void AddTombstone(std::string_view key);
   std::vector<std::string_view> LiveKeys(const KeyRange& range) const;
+
+  // --- store_lease.cc ---
+  Status RestoreLeases(const View& view);
+  // Refuses a lease that is not there; 0 is none.
+  Status CheckLease(LeaseId lease) const;
 
   // --- store_range.cc ---
   StatusOr<RangeResult> RangeAsOf(const RangeRequest& request,
@@ -200,6 +209,7 @@ class StoreImpl final : public Store {
   std::atomic<int64_t> revision_{1};
   std::atomic<uint64_t> applied_{0};
   std::atomic<uint64_t> flushed_{0};
+  LeaseTable leases_;
 
   // The apply thread's.
   bool in_entry_ = false;

@@ -21,9 +21,10 @@ std::unique_ptr<Store> OpenStore(Loop* flusher, Level level) {
   options.level = level;
   options.flusher = flusher;
   options.batch_interval = std::chrono::milliseconds(1);
-  options.lease_exists = [](LeaseId lease) { return lease == LeaseId(5); };
   auto store = Store::Open(NewMemBackend(), options, Logger::Null());
   CHECK_OK(store.status());
+  CHECK_OK((*store)->GrantLease({.id = LeaseId(5), .ttl_seconds = 60}));
+  (*store)->EndEntry(LogIndex(1), Term(1));
   return std::move(*store);
 }
 
@@ -41,6 +42,10 @@ std::string RunStory(const std::string& path, Level level) {
 
 TEST(StoreTest, Transcript) {
   EXPECT_EQ(RunStory("engine/testdata/store.txt", Level::V3_4()), "");
+}
+
+TEST(StoreTest, LeaseTranscript) {
+  EXPECT_EQ(RunStory("engine/testdata/lease.txt", Level::V3_6()), "");
 }
 
 // tests/conformance:hash_test runs the same file against a real etcd.

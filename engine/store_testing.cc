@@ -176,8 +176,44 @@ std::string StoreScript::RunOne(const TranscriptCommand& command) {
   if (command.name == "compact") return Compact(command);
   if (command.name == "hash") return Hash(command);
   if (command.name == "record") return Record(command);
+  if (command.name == "leases") return Leases();
+  return Lease(command);
+}
+
+std::string StoreScript::Lease(const TranscriptCommand& command) {
+  const LeaseId id(std::stoll(command.args.at(0)));
+  if (command.name == "revoke") {
+    const auto revision = store_->RevokeLease(id);
+    return revision.ok() ? "rev=" + std::to_string(revision->value())
+                         : revision.ToString();
+  }
+  const int64_t seconds = std::stoll(command.args.at(1));
+  if (command.name == "grant") {
+    return store_->GrantLease({.id = id, .ttl_seconds = seconds}).ToString();
+  }
+  if (command.name == "checkpoint") {
+    return store_->CheckpointLease(id, seconds).ToString();
+  }
   CHECK(false) << "no command " << command.name;
   return "";
+}
+
+std::string StoreScript::Leases() const {
+  std::vector<LeaseRecord> leases = store_->leases().List();
+  std::sort(leases.begin(), leases.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
+  std::string text;
+  for (const LeaseRecord& lease : leases) {
+    text += (text.empty() ? "" : "\n") + std::to_string(lease.id.value()) +
+            " ttl=" + std::to_string(lease.ttl_seconds);
+    if (lease.remaining_seconds != 0) {
+      text += " remaining=" + std::to_string(lease.remaining_seconds);
+    }
+    for (const std::string& key : store_->leases().Keys(lease.id)) {
+      text += " " + key;
+    }
+  }
+  return text;
 }
 
 std::string StoreScript::AddToTxn(const TranscriptCommand& borrowed) {

@@ -29,6 +29,8 @@ std::string ToString(const TxnResult& result, int depth = 0);
 //   del k [end] [prev]
 //   compact rev
 //   hash [rev=]
+//   grant id ttl | revoke id | checkpoint id seconds
+//   leases                   each with what is left of it and its keys
 //   record table k [put v | erase]   answers with the whole table
 //   txn                      until its end; may be nested
 //     if version a = 1 [end=]    or create, mod, value, lease; !=, <, >
@@ -57,9 +59,11 @@ class StoreScript {
   std::string Compact(const TranscriptCommand& command);
   std::string Hash(const TranscriptCommand& command);
   std::string Record(const TranscriptCommand& command);
+  std::string Lease(const TranscriptCommand& command);
+  std::string Leases() const;
 
   Store* store_;
-  uint64_t entry_ = 0;
+  uint64_t entry_ = 1;
   std::vector<Draft> drafts_;               // the innermost last
   std::deque<TranscriptCommand> commands_;  // what the drafts borrow from
 };

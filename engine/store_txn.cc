@@ -111,10 +111,7 @@ Status StoreImpl::CheckPut(const Op& op) const {
       return errors::KeyNotFound();
     }
   }
-  if (put->lease != LeaseId(0) && !LeaseExists(put->lease)) {
-    return errors::LeaseNotFound();
-  }
-  return Status::Ok();
+  return CheckLease(put->lease);
 }
 
 StatusOr<TxnResult> StoreImpl::DoTxn(const TxnRequest& txn,
