@@ -40,6 +40,9 @@ inline constexpr uint64_t kTailBytesMax = 256 << 20;
 // Seconds a lease may last: 285 years, as in etcd.
 inline constexpr int64_t kMaxLeaseTtlSeconds = 9'000'000'000;
 
+// Revocations of leases that have ended under way at once.
+inline constexpr int kMaxPendingRevokes = 1000;
+
 // Keys a range looks at before it lets go of the index for a moment.
 inline constexpr uint64_t kRangeChunkKeys = 1000;
 // Revisions removed in one step of a compaction. --compaction-batch-limit

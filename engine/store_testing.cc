@@ -275,7 +275,8 @@ std::string StoreScript::Record(const TranscriptCommand& command) {
   const auto records = store_->List(table);
   CHECK_OK(records.status());
   for (const auto& [name, value] : *records) {
-    text += (text.empty() ? "" : " ") + name + "=" + Printable(value);
+    text +=
+        (text.empty() ? "" : " ") + Printable(name) + "=" + Printable(value);
   }
   return text;
 }

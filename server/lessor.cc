@@ -1,0 +1,195 @@
+#include "server/lessor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "engine/errors.h"
+
+namespace strata {
+namespace {
+
+// Leases looked at in one step of the loop.
+constexpr size_t kStepLeases = 1000;
+// A revocation that was refused (too many requests) is tried again after it.
+constexpr Duration kRetry = std::chrono::seconds(1);
+
+}  // namespace
+
+Lessor::Lessor(Loop* loop, Revoke revoke)
+    : loop_(loop),
+      revoke_(std::move(revoke)),
+      anchor_(std::make_shared<Anchor>()),
+      wheel_(loop->Now()) {
+  anchor_->lessor = this;
+}
+
+Lessor::~Lessor() {
+  const std::lock_guard anchored(anchor_->mutex);
+  anchor_->lessor = nullptr;
+}
+
+void Lessor::Promote(const std::vector<LeaseRecord>& leases, Duration extend) {
+  const std::lock_guard lock(mutex_);
+  leading_ = true;
+  for (const LeaseRecord& lease : leases) Start(lease, extend);
+  ScheduleWork();
+}
+
+void Lessor::Demote() {
+  std::vector<std::function<void(StatusOr<int64_t>)>> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    leading_ = false;
+    for (auto& [id, lease] : leases_) {
+      wheel_.Cancel(&lease);
+      std::move(lease.waiting.begin(), lease.waiting.end(),
+                std::back_inserter(waiting));
+    }
+    leases_.clear();
+    ended_.clear();
+  }
+  for (const auto& reply : waiting) reply(errors::LeaseNotFound());
+}
+
+void Lessor::Granted(const LeaseRecord& lease) {
+  const std::lock_guard lock(mutex_);
+  if (!leading_) return;
+  Start(lease, Duration::zero());
+  ScheduleWork();
+}
+
+void Lessor::Start(const LeaseRecord& record, Duration extend) {
+  Lease& lease = leases_[record.id];
+  lease.id = record.id;
+  lease.ttl_seconds = record.ttl_seconds;
+  const int64_t left = record.remaining_seconds > 0 ? record.remaining_seconds
+                                                    : record.ttl_seconds;
+  // Seconds that a Time can count.
+  const int64_t most =
+      (Time::max() - loop_->Now() - extend) / std::chrono::seconds(1);
+  SetDue(&lease, std::chrono::seconds(std::min(left, most - 1)) + extend);
+}
+
+void Lessor::SetDue(Lease* lease, Duration left) {
+  lease->due = loop_->Now() + left;
+  wheel_.Set(lease, lease->due);
+}
+
+void Lessor::Revoked(LeaseId id) {
+  std::vector<std::function<void(StatusOr<int64_t>)>> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = leases_.find(id);
+    if (at == leases_.end()) return;
+    wheel_.Cancel(&at->second);
+    waiting = std::move(at->second.waiting);
+    leases_.erase(at);
+  }
+  for (const auto& reply : waiting) reply(errors::LeaseNotFound());
+}
+
+void Lessor::Renew(LeaseId id, std::function<void(StatusOr<int64_t>)> reply) {
+  int64_t ttl = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = leases_.find(id);
+    if (at != leases_.end() && at->second.ended) {
+      at->second.waiting.push_back(std::move(reply));
+      return;
+    }
+    if (at != leases_.end()) {
+      ttl = at->second.ttl_seconds;
+      Start({.id = id, .ttl_seconds = ttl}, Duration::zero());
+      ScheduleWork();
+    }
+  }
+  if (ttl == 0) return reply(errors::LeaseNotFound());
+  reply(ttl);
+}
+
+std::optional<Duration> Lessor::Remaining(LeaseId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = leases_.find(id);
+  if (at == leases_.end()) return std::nullopt;
+  const Duration left = at->second.due - loop_->Now();
+  if (at->second.ended || left < Duration::zero()) return std::nullopt;
+  return left;
+}
+
+std::vector<LeaseId> Lessor::List() const {
+  std::vector<std::pair<Time, LeaseId>> order;
+  {
+    const std::lock_guard lock(mutex_);
+    order.reserve(leases_.size());
+    for (const auto& [id, lease] : leases_) order.emplace_back(lease.due, id);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<LeaseId> ids;
+  ids.reserve(order.size());
+  for (const auto& [due, id] : order) ids.push_back(id);
+  return ids;
+}
+
+// At most one timer waits, for the earliest work there is.
+void Lessor::ScheduleWork() {
+  const std::optional<Time> next = wheel_.NextWork();
+  if (!next.has_value() || (work_at_.has_value() && *work_at_ <= *next)) return;
+  if (work_at_.has_value()) loop_->Cancel(work_timer_);
+  work_at_ = next;
+  const Duration delay = std::max(*next - loop_->Now(), Duration::zero());
+  work_timer_ = loop_->After(delay, [anchor = anchor_] {
+    const std::lock_guard anchored(anchor->mutex);
+    if (anchor->lessor != nullptr) anchor->lessor->Work();
+  });
+}
+
+void Lessor::Work() {
+  {
+    const std::lock_guard lock(mutex_);
+    work_at_.reset();
+    std::vector<TimingWheel::Timer*> due;
+    wheel_.Advance(loop_->Now(), kStepLeases, &due);
+    for (TimingWheel::Timer* timer : due) {
+      auto* const lease = static_cast<Lease*>(timer);
+      lease->ended = true;
+      ended_.push_back(lease->id);
+    }
+  }
+  StartRevokes();
+  const std::lock_guard lock(mutex_);
+  ScheduleWork();
+}
+
+void Lessor::StartRevokes() {
+  if (std::exchange(starting_, true)) return;  // a refusal came back at once
+  for (;;) {
+    LeaseId id;
+    {
+      const std::lock_guard lock(mutex_);
+      if (ended_.empty() || revoking_ >= limits::kMaxPendingRevokes) break;
+      id = ended_.front();
+      ended_.pop_front();
+      if (!leases_.contains(id)) continue;
+      ++revoking_;
+    }
+    revoke_(id, [this, id](const Status& status) { EndRevoke(id, status); });
+  }
+  starting_ = false;
+}
+
+// What was not revoked is tried again; it stays ended for its clients.
+void Lessor::EndRevoke(LeaseId id, const Status& status) {
+  {
+    const std::lock_guard lock(mutex_);
+    --revoking_;
+    const auto at = leases_.find(id);
+    if (!status.ok() && at != leases_.end()) {
+      wheel_.Set(&at->second, loop_->Now() + kRetry);
+    }
+    ScheduleWork();
+  }
+  StartRevokes();
+}
+
+}  // namespace strata
