@@ -37,7 +37,9 @@ inline constexpr uint64_t kTailBytes = 16 << 20;
 // are proposed.
 inline constexpr uint64_t kTailBytesMax = 256 << 20;
 
-// Seconds a lease may last: 285 years, as in etcd.
+// Seconds a lease lasts at least, with etcd's default election timeout of 1 s,
+// and at most: 285 years.
+inline constexpr int64_t kMinLeaseTtlSeconds = 2;
 inline constexpr int64_t kMaxLeaseTtlSeconds = 9'000'000'000;
 
 // Revocations of leases that have ended under way at once.

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "rpc/encode.h"
+#include "rpc/propose.h"
 #include "rpc/read_txn.h"
 #include "rpc/services.h"
 #include "server/convert.h"
@@ -13,15 +14,6 @@ namespace strata {
 namespace {
 
 using etcdserverpb::InternalRaftRequest;
-using google::protobuf::Arena;
-
-// The request on its way through the log. It and what the caller puts into it
-// share an arena: nothing is copied.
-template <typename Request>
-InternalRaftRequest* NewRaftRequest(Request* request) {
-  CHECK(request->GetArena() != nullptr);
-  return Arena::CreateMessage<InternalRaftRequest>(request->GetArena());
-}
 
 // Whether a range may look at more keys than a thread that serves others should
 // wait for: it is not known how many there are.
@@ -45,18 +37,6 @@ bool MayBeLong(const etcdserverpb::TxnRequest& txn) {
   return std::ranges::any_of(txn.compare(), long_compare) ||
          std::ranges::any_of(txn.success(), long_range) ||
          std::ranges::any_of(txn.failure(), long_range);
-}
-
-// Proposes, and answers with `encode` of the Result.
-template <typename Result>
-void Propose(Node* node, InternalRaftRequest* request,
-             std::string (*encode)(ResponseHeader, const Result&),
-             Reply reply) {
-  node->Propose(request, [node, encode, reply = std::move(reply)](
-                             StatusOr<ApplyResult> result) {
-    if (!result.ok()) return reply(result.status());
-    reply(encode(CurrentHeader(node), std::get<Result>(*result)));
-  });
 }
 
 }  // namespace

@@ -7,15 +7,6 @@
 namespace strata {
 namespace {
 
-// Where no key is involved etcd leaves the revision out.
-void FillHeader(const ResponseHeader& header,
-                etcdserverpb::ResponseHeader* out) {
-  out->set_cluster_id(header.cluster_id.value());
-  out->set_member_id(header.member_id.value());
-  out->set_revision(header.revision.value());
-  out->set_raft_term(header.term.value());
-}
-
 void FillMember(const MemberRecord& member, etcdserverpb::Member* out) {
   out->set_id(member.id.value());
   out->set_name(member.name);
@@ -25,6 +16,14 @@ void FillMember(const MemberRecord& member, etcdserverpb::Member* out) {
 }
 
 }  // namespace
+
+void FillHeader(const ResponseHeader& header,
+                etcdserverpb::ResponseHeader* out) {
+  out->set_cluster_id(header.cluster_id.value());
+  out->set_member_id(header.member_id.value());
+  out->set_revision(header.revision.value());
+  out->set_raft_term(header.term.value());
+}
 
 // A handler owns its reply. NOLINTNEXTLINE(performance-unnecessary-value-param)
 void MaintenanceService::Status(etcdserverpb::StatusRequest*, Reply reply) {
@@ -79,7 +78,7 @@ void ClusterService::MemberList(etcdserverpb::MemberListRequest* request,
 void ClusterService::AnswerMemberList(const Reply& reply) const {
   etcdserverpb::MemberListResponse response;
   ResponseHeader header = CurrentHeader(node_);
-  header.revision = Revision(0);  // no key is involved
+  header.revision = Revision(0);  // no key is involved: etcd leaves it out
   FillHeader(header, response.mutable_header());
   for (const auto& [id, member] : node_->membership().members) {
     FillMember(member, response.add_members());
@@ -100,6 +99,7 @@ void HealthService::Check(
 
 std::vector<UnaryMethod> Services::Methods() {
   const std::string kv = "/etcdserverpb.KV/";
+  const std::string lease = "/etcdserverpb.Lease/";
   const std::string maintenance = "/etcdserverpb.Maintenance/";
   return {
       MakeUnary(kv + "Range", &kv_, &KvService::Range),
@@ -107,6 +107,11 @@ std::vector<UnaryMethod> Services::Methods() {
       MakeUnary(kv + "DeleteRange", &kv_, &KvService::DeleteRange),
       MakeUnary(kv + "Txn", &kv_, &KvService::Txn),
       MakeUnary(kv + "Compact", &kv_, &KvService::Compact),
+      MakeUnary(lease + "LeaseGrant", &lease_, &LeaseService::LeaseGrant),
+      MakeUnary(lease + "LeaseRevoke", &lease_, &LeaseService::LeaseRevoke),
+      MakeUnary(lease + "LeaseTimeToLive", &lease_,
+                &LeaseService::LeaseTimeToLive),
+      MakeUnary(lease + "LeaseLeases", &lease_, &LeaseService::LeaseLeases),
       MakeUnary(maintenance + "Status", &maintenance_,
                 &MaintenanceService::Status),
       MakeUnary(maintenance + "HashKV", &maintenance_,

@@ -66,6 +66,21 @@ class MaintenanceService {
   Loop* const worker_;
 };
 
+// KeepAlive is a stream: rpc/lease_stream.h.
+class LeaseService {
+ public:
+  explicit LeaseService(Node* node) : node_(node) {}
+
+  void LeaseGrant(etcdserverpb::LeaseGrantRequest* request, Reply reply);
+  void LeaseRevoke(etcdserverpb::LeaseRevokeRequest* request, Reply reply);
+  void LeaseTimeToLive(etcdserverpb::LeaseTimeToLiveRequest* request,
+                       Reply reply);
+  void LeaseLeases(etcdserverpb::LeaseLeasesRequest* request, Reply reply);
+
+ private:
+  Node* const node_;
+};
+
 class ClusterService {
  public:
   explicit ClusterService(Node* node) : node_(node) {}
@@ -89,6 +104,7 @@ class Services {
  public:
   Services(Node* node, Loop* worker, KvOptions options)
       : kv_(node, worker, options),
+        lease_(node),
         maintenance_(node, worker),
         cluster_(node) {}
 
@@ -96,6 +112,7 @@ class Services {
 
  private:
   KvService kv_;
+  LeaseService lease_;
   MaintenanceService maintenance_;
   ClusterService cluster_;
   HealthService health_;
@@ -107,6 +124,8 @@ Status UnknownMethodError(std::string_view path);
 
 // The header of an answer about the store as it is now.
 ResponseHeader CurrentHeader(Node* node);
+void FillHeader(const ResponseHeader& header,
+                etcdserverpb::ResponseHeader* out);
 
 }  // namespace strata
 

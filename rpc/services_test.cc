@@ -308,5 +308,50 @@ TEST(UnknownMethodTest, SaysWhoDoesNotHaveIt) {
             "Unimplemented: malformed method name: \"\"");
 }
 
+TEST_F(ServicesTest, LeasesAreGrantedListedAndRevoked) {
+  using namespace etcdserverpb;
+  const auto grant = [this](const std::string& text) {
+    return Call<LeaseGrantRequest, LeaseGrantResponse>(
+        "/etcdserverpb.Lease/LeaseGrant", text);
+  };
+  const auto revoke = [this](const std::string& text) {
+    return Call<LeaseRevokeRequest, LeaseRevokeResponse>(
+        "/etcdserverpb.Lease/LeaseRevoke", text);
+  };
+  const auto ask = [this](const std::string& text) {
+    return Call<LeaseTimeToLiveRequest, LeaseTimeToLiveResponse>(
+        "/etcdserverpb.Lease/LeaseTimeToLive", text);
+  };
+  EXPECT_EQ(grant("ID: 7 TTL: 60"), "header { revision: 1 } ID: 7 TTL: 60");
+  EXPECT_EQ(grant("ID: 8 TTL: -5"), "header { revision: 1 } ID: 8 TTL: 2");
+  EXPECT_EQ(grant("ID: 7 TTL: 60"),
+            "FailedPrecondition: etcdserver: lease already exists");
+  EXPECT_EQ(grant("ID: 9 TTL: 9000000001"),
+            "OutOfRange: etcdserver: too large lease TTL");
+  EXPECT_NE(grant("TTL: 100").find("TTL: 100"), std::string::npos);
+
+  EXPECT_EQ(Put("key: 'b' lease: 7"), "header { revision: 2 }");
+  EXPECT_EQ(Put("key: 'a' lease: 7"), "header { revision: 3 }");
+  const std::string left = ask("ID: 7 keys: true");
+  EXPECT_TRUE(left ==
+                  "header { revision: 3 } ID: 7 TTL: 59 grantedTTL: 60 "
+                  "keys: \"a\" keys: \"b\"" ||
+              left ==
+                  "header { revision: 3 } ID: 7 TTL: 60 grantedTTL: 60 "
+                  "keys: \"a\" keys: \"b\"")
+      << left;
+  EXPECT_EQ(ask("ID: 77"), "header { revision: 3 } ID: 77 TTL: -1");
+
+  EXPECT_EQ(revoke("ID: 7"), "header { revision: 4 }");
+  EXPECT_EQ(revoke("ID: 7"), "NotFound: etcdserver: requested lease not found");
+  EXPECT_EQ(revoke(""), "NotFound: etcdserver: requested lease not found");
+  const std::string leases = Call<LeaseLeasesRequest, LeaseLeasesResponse>(
+      "/etcdserverpb.Lease/LeaseLeases", "");
+  EXPECT_TRUE(
+      leases.starts_with("header { revision: 4 } leases { ID: 8 } "
+                         "leases { ID: "))
+      << leases;
+}
+
 }  // namespace
 }  // namespace strata

@@ -1,5 +1,6 @@
 #include "server/applier.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/command.h"
@@ -42,7 +43,40 @@ StatusOr<ApplyResult> Applier::Dispatch(
         store_->Compact(revision, [this, revision] { compacted_(revision); }));
     return ApplyResult(CompactResult{store_->revision()});
   }
+  if (request.has_lease_grant()) return GrantLease(request.lease_grant());
+  if (request.has_lease_revoke()) {
+    return RevokeLease(LeaseId(request.lease_revoke().id()));
+  }
+  if (request.has_lease_checkpoint()) {
+    return CheckpointLeases(request.lease_checkpoint());
+  }
   RETURN_IF_ERROR(cluster_->Apply(request, store_));
+  return ApplyResult();
+}
+
+StatusOr<ApplyResult> Applier::GrantLease(
+    const etcdserverpb::LeaseGrantRequest& request) {
+  const LeaseRecord lease{
+      .id = LeaseId(request.id()),
+      .ttl_seconds = std::max(request.ttl(), min_lease_ttl_seconds_)};
+  RETURN_IF_ERROR(store_->GrantLease(lease));
+  lessor_->Granted(lease);
+  return ApplyResult(LeaseGrantResult{lease.id, lease.ttl_seconds});
+}
+
+StatusOr<ApplyResult> Applier::RevokeLease(LeaseId id) {
+  RETURN_IF_ERROR(store_->RevokeLease(id).status());
+  lessor_->Revoked(id);
+  return ApplyResult();
+}
+
+// What is left is for the next leader: this one's clock goes on.
+StatusOr<ApplyResult> Applier::CheckpointLeases(
+    const etcdserverpb::LeaseCheckpointRequest& request) {
+  for (const etcdserverpb::LeaseCheckpoint& lease : request.checkpoints()) {
+    RETURN_IF_ERROR(
+        store_->CheckpointLease(LeaseId(lease.id()), lease.remaining_ttl()));
+  }
   return ApplyResult();
 }
 

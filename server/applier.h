@@ -9,6 +9,7 @@
 #include "rpc/proto/raft_internal.pb.h"
 #include "server/apply_result.h"
 #include "server/cluster.h"
+#include "server/lessor.h"
 
 namespace strata {
 
@@ -18,10 +19,16 @@ namespace strata {
 class Applier {
  public:
   // `compacted` is called on the store's flusher when a compaction up to that
-  // revision has physically finished. All outlive the applier.
-  Applier(Store* store, Cluster* cluster,
+  // revision has physically finished. No lease lasts less than
+  // `min_lease_ttl_seconds`. All outlive the applier.
+  Applier(Store* store, Cluster* cluster, Lessor* lessor,
+          int64_t min_lease_ttl_seconds,
           std::function<void(Revision)> compacted)
-      : store_(store), cluster_(cluster), compacted_(std::move(compacted)) {}
+      : store_(store),
+        cluster_(cluster),
+        lessor_(lessor),
+        min_lease_ttl_seconds_(min_lease_ttl_seconds),
+        compacted_(std::move(compacted)) {}
 
   // The request's answer, or the refusal that is the outcome of applying it.
   StatusOr<ApplyResult> Apply(const etcdserverpb::InternalRaftRequest& request,
@@ -35,8 +42,16 @@ class Applier {
   StatusOr<ApplyResult> Dispatch(
       const etcdserverpb::InternalRaftRequest& request);
 
+  StatusOr<ApplyResult> GrantLease(
+      const etcdserverpb::LeaseGrantRequest& request);
+  StatusOr<ApplyResult> RevokeLease(LeaseId id);
+  StatusOr<ApplyResult> CheckpointLeases(
+      const etcdserverpb::LeaseCheckpointRequest& request);
+
   Store* const store_;
   Cluster* const cluster_;
+  Lessor* const lessor_;
+  const int64_t min_lease_ttl_seconds_;
   const std::function<void(Revision)> compacted_;
 };
 

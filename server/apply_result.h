@@ -12,10 +12,15 @@ struct CompactResult {
   Revision revision;  // of the store
 };
 
-// What applying one log entry gave. std::monostate for entries without an
-// answer (a new leader's empty entry, membership).
+struct LeaseGrantResult {
+  LeaseId id;
+  int64_t ttl_seconds = 0;  // as granted: not below the least there is
+};
+
+// What applying one log entry gave. std::monostate for entries whose answer
+// says nothing more (a lease revoked, a new leader's empty entry, membership).
 using ApplyResult = std::variant<std::monostate, PutResult, DeleteRangeResult,
-                                 TxnResult, CompactResult>;
+                                 TxnResult, CompactResult, LeaseGrantResult>;
 
 }  // namespace strata
 

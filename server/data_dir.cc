@@ -77,8 +77,7 @@ Status CheckTables(const View& view, const std::string& database) {
     Table table;
     std::string_view what;
   };
-  for (auto [table, what] : {Feature{Table::kLease, "it holds leases"},
-                             Feature{Table::kAlarm, "an alarm is raised"}}) {
+  for (auto [table, what] : {Feature{Table::kAlarm, "an alarm is raised"}}) {
     auto it = view.NewIterator(table);
     it->SeekToFirst();
     if (it->Valid()) return refuse(what);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "engine/errors.h"
 #include "rpc/proto/raft_internal.pb.h"
 #include "server/applier.h"
 #include "server/cluster.h"
@@ -10,12 +11,17 @@
 #include "server/data_dir.h"
 #include "server/errors.h"
 #include "server/id_generator.h"
+#include "server/lessor.h"
 #include "server/local_replicator.h"
 #include "server/opening.h"
 #include "server/snapshotter.h"
 
 namespace strata {
 namespace {
+
+// Added to every lease's time when its clock starts anew: its client could not
+// renew it meanwhile. etcd's default election timeout.
+constexpr Duration kLeaseExtension = std::chrono::seconds(1);
 
 // Order of destruction, from the last member up: the replicator first, which
 // stops calling; then what it calls.
@@ -28,7 +34,10 @@ class NodeImpl : public Node, private StateMachine {
         cluster_id_(dir->cluster),
         level_(dir->level),
         ids_(dir->member, world.loop->WallNow()),
-        cluster_(dir->snapshot_membership) {}
+        cluster_(dir->snapshot_membership),
+        lessor_(world.loop, [this](LeaseId id, auto done) {
+          ProposeRevoke(id, std::move(done));
+        }) {}
 
   // The rest of opening: what can fail.
   Status Start(DataDir dir);
@@ -41,6 +50,15 @@ class NodeImpl : public Node, private StateMachine {
   void WaitCompacted(Revision revision, std::function<void()> done) override {
     compactions_.Wait(revision, std::move(done));
   }
+  LeaseId NewLeaseId() override {
+    return LeaseId(static_cast<int64_t>(ids_.Next() & INT64_MAX));
+  }
+  void RenewLease(LeaseId id,
+                  std::function<void(StatusOr<int64_t>)> reply) override {
+    lessor_.Renew(id, std::move(reply));
+  }
+  StatusOr<Duration> LeaseTimeLeft(LeaseId id) const override;
+  std::vector<LeaseId> Leases() const override { return lessor_.List(); }
   Store* store() override { return store_.get(); }
   MemberId member_id() const override { return member_id_; }
   ClusterId cluster_id() const override { return cluster_id_; }
@@ -56,6 +74,7 @@ class NodeImpl : public Node, private StateMachine {
   void Fail(const Status& status) override;
   Status OpenStore(DataDir* dir);
   Status Replay(const DataDir& dir);
+  void ProposeRevoke(LeaseId id, std::function<void(Status)> done);
 
   // Constant after construction.
   const NodeOptions options_;
@@ -70,6 +89,7 @@ class NodeImpl : public Node, private StateMachine {
 
   IdGenerator ids_;
   Cluster cluster_;
+  Lessor lessor_;
   CompactionWaiters compactions_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Applier> applier_;  // bound to world_.loop
@@ -87,7 +107,7 @@ Status NodeImpl::OpenStore(DataDir* dir) {
   ASSIGN_OR_RETURN(store_, Store::Open(std::move(dir->backend),
                                        std::move(options), world_.logger));
   applier_ = std::make_unique<Applier>(
-      store_.get(), &cluster_,
+      store_.get(), &cluster_, &lessor_, options_.min_lease_ttl_seconds,
       [this](Revision revision) { compactions_.Finished(revision); });
   return Status::Ok();
 }
@@ -126,6 +146,7 @@ Status NodeImpl::Start(DataDir dir) {
   replicator_ = std::make_unique<LocalReplicator>(
       member_id_, position, std::move(dir.wal), options_.max_wals, self,
       world_.loop, world_.logger);
+  lessor_.Promote(store_->leases().List(), kLeaseExtension);
   if (options_.backend != BackendKind::kMem) {
     snapshotter_ = std::make_unique<Snapshotter>(
         options_, world_, level_, store_.get(), &cluster_, replicator_.get(),
@@ -155,6 +176,20 @@ void NodeImpl::Propose(etcdserverpb::InternalRaftRequest* request,
   } else {
     replicator_->Propose(std::move(proposal));
   }
+}
+
+void NodeImpl::ProposeRevoke(LeaseId id, std::function<void(Status)> done) {
+  auto request = std::make_shared<etcdserverpb::InternalRaftRequest>();
+  request->mutable_lease_revoke()->set_id(id.value());
+  Propose(request.get(),
+          [request, done = std::move(done)](
+              const StatusOr<ApplyResult>& result) { done(result.status()); });
+}
+
+StatusOr<Duration> NodeImpl::LeaseTimeLeft(LeaseId id) const {
+  const std::optional<Duration> left = lessor_.Remaining(id);
+  if (!left.has_value()) return errors::LeaseNotFound();
+  return *left;
 }
 
 void NodeImpl::Apply(std::span<const CommittedEntry> entries) {

@@ -49,6 +49,8 @@ struct NodeOptions {
   uint64_t wal_segment_bytes = limits::kLogSegmentBytes;
   uint64_t max_request_bytes = limits::kMaxRequestBytes;
   bool fsync = true;
+  // No lease lasts less: as etcd's, one and a half election timeouts.
+  int64_t min_lease_ttl_seconds = limits::kMinLeaseTtlSeconds;
 };
 
 // The world a node lives in; all outlive it.
@@ -91,6 +93,19 @@ class Node {
   // when it is, for a revision that has been compacted through Propose. Any
   // thread.
   virtual void WaitCompacted(Revision revision, std::function<void()> done) = 0;
+
+  // --- leases; any thread ---
+
+  // An id for a lease whose client leaves the choice to us.
+  virtual LeaseId NewLeaseId() = 0;
+  // Gives the lease its full time again and tells how much that is, in seconds;
+  // NotFound if it has ended, and then its keys are gone.
+  virtual void RenewLease(LeaseId id,
+                          std::function<void(StatusOr<int64_t>)> reply) = 0;
+  // What is left of it; NotFound if it has ended, be its keys gone or not.
+  virtual StatusOr<Duration> LeaseTimeLeft(LeaseId id) const = 0;
+  // All there are, by the time they end.
+  virtual std::vector<LeaseId> Leases() const = 0;
 
   virtual Store* store() = 0;  // reads only
   virtual MemberId member_id() const = 0;

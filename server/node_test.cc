@@ -180,11 +180,6 @@ TEST_F(NodeTest, RefusesWhatItDoesNotHaveYet) {
   ExpectRefusedAndUntouched("authentication is enabled");
   ChangeBackend([](Batch* batch) {
     batch->Put(Table::kAuth, "authEnabled", std::string(1, '\0'));
-    batch->Put(Table::kLease, "12345678", "lease");
-  });
-  ExpectRefusedAndUntouched("it holds leases");
-  ChangeBackend([](Batch* batch) {
-    batch->Erase(Table::kLease, "12345678");
     batch->Put(Table::kAlarm, "alarm", "");
   });
   ExpectRefusedAndUntouched("an alarm is raised");
@@ -194,9 +189,9 @@ TEST_F(NodeTest, RefusesEntriesItCannotApply) {
   ASSERT_TRUE(node_.Open().ok());
   Fill(3);
   InternalRaftRequest request;
-  request.mutable_lease_grant()->set_id(7);
+  request.mutable_auth_enable();
   AppendEntry(raft::EntryType::kNormal, request.SerializeAsString());
-  ExpectRefusedAndUntouched("lease_grant");
+  ExpectRefusedAndUntouched("auth_enable");
 }
 
 TEST_F(NodeTest, RefusesADirectoryOfSeveralMembers) {
@@ -230,6 +225,90 @@ TEST_F(NodeTest, RefusesAProposalThatIsTooLarge) {
   const Status refused = node_.Put("k", std::string(1000, 'x')).status();
   EXPECT_EQ(refused.message(), "etcdserver: request is too large");
   EXPECT_EQ(refused.code(), Code::kInvalidArgument);
+}
+
+class NodeLeaseTest : public NodeTest {
+ protected:
+  // The outcome of a request of this kind.
+  Status Grant(int64_t id, int64_t ttl) {
+    InternalRaftRequest request;
+    request.mutable_lease_grant()->set_id(id);
+    request.mutable_lease_grant()->set_ttl(ttl);
+    return node_.Propose(std::move(request)).status();
+  }
+  Status Revoke(int64_t id) {
+    InternalRaftRequest request;
+    request.mutable_lease_revoke()->set_id(id);
+    return node_.Propose(std::move(request)).status();
+  }
+  Status PutWithLease(const std::string& key, int64_t lease) {
+    InternalRaftRequest request;
+    request.mutable_put()->set_key(key);
+    request.mutable_put()->set_lease(lease);
+    return node_.Propose(std::move(request)).status();
+  }
+};
+
+TEST_F(NodeLeaseTest, KeysGoWhenTheirLeaseEnds) {
+  ASSERT_TRUE(node_.Open().ok());
+  ASSERT_TRUE(Grant(7, 10).ok());
+  ASSERT_TRUE(Grant(8, 100).ok());
+  ASSERT_TRUE(PutWithLease("b", 7).ok());
+  ASSERT_TRUE(PutWithLease("a", 7).ok());
+  ASSERT_TRUE(PutWithLease("c", 8).ok());
+  ASSERT_TRUE(PutWithLease("d", 7).ok());
+  ASSERT_TRUE(node_.Put("d", "free").ok());  // hangs on it no more
+  const Revision before = node_->store()->revision();
+  node_.RunFor(std::chrono::milliseconds(9900));
+  EXPECT_TRUE(node_.Get("a").has_value());
+  node_.RunFor(std::chrono::milliseconds(300));
+  EXPECT_FALSE(node_.Get("a").has_value());
+  EXPECT_FALSE(node_.Get("b").has_value());
+  EXPECT_TRUE(node_.Get("c").has_value());
+  EXPECT_TRUE(node_.Get("d").has_value());
+  EXPECT_EQ(node_->store()->revision(), before + 1);  // one, for both
+  EXPECT_EQ(node_->Leases(), std::vector{LeaseId(8)});
+}
+
+// At every stage: in the log alone, and in the backend.
+TEST_F(NodeLeaseTest, LeasesAndTheirKeysSurviveARestart) {
+  for (const auto rest :
+       {Duration::zero(), Duration(std::chrono::seconds(1))}) {
+    ASSERT_TRUE(node_.Open().ok());
+    ASSERT_TRUE(Grant(7, 50).ok());
+    ASSERT_TRUE(PutWithLease("a", 7).ok());
+    ASSERT_TRUE(PutWithLease("b", 7).ok());
+    ASSERT_TRUE(node_.Put("b", "free").ok());
+    node_.RunFor(std::chrono::seconds(20));
+    node_.RunFor(rest);
+    ASSERT_TRUE(node_.Open().ok());
+    EXPECT_EQ(node_->store()->leases().Keys(LeaseId(7)),
+              std::vector<std::string>{"a"});
+    const StatusOr<Duration> left = node_->LeaseTimeLeft(LeaseId(7));
+    ASSERT_TRUE(left.ok());
+    EXPECT_GT(*left, std::chrono::seconds(49));
+    EXPECT_LE(*left, std::chrono::seconds(51));
+    ASSERT_TRUE(Revoke(7).ok());
+    EXPECT_FALSE(node_.Get("a").has_value());
+    EXPECT_EQ(node_.Get("b"), "free");
+    EXPECT_EQ(Revoke(7).message(), "etcdserver: requested lease not found");
+  }
+}
+
+TEST_F(NodeLeaseTest, ARenewedLeaseStays) {
+  ASSERT_TRUE(node_.Open().ok());
+  ASSERT_TRUE(Grant(7, 10).ok());
+  ASSERT_TRUE(PutWithLease("a", 7).ok());
+  for (int i = 0; i < 5; ++i) {
+    node_.RunFor(std::chrono::seconds(8));
+    node_->RenewLease(LeaseId(7), [](const StatusOr<int64_t>& ttl) {
+      ASSERT_TRUE(ttl.ok());
+      EXPECT_EQ(*ttl, 10);
+    });
+  }
+  EXPECT_TRUE(node_.Get("a").has_value());
+  node_.RunFor(std::chrono::seconds(11));
+  EXPECT_FALSE(node_.Get("a").has_value());
 }
 
 }  // namespace

@@ -1,0 +1,75 @@
+#include <chrono>
+#include <utility>
+#include <variant>
+
+#include "engine/errors.h"
+#include "rpc/propose.h"
+#include "rpc/services.h"
+
+namespace strata {
+
+void LeaseService::LeaseGrant(etcdserverpb::LeaseGrantRequest* request,
+                              Reply reply) {
+  if (request->id() == 0) request->set_id(node_->NewLeaseId().value());
+  auto* const proposal = NewRaftRequest(request);
+  proposal->unsafe_arena_set_allocated_lease_grant(request);
+  Propose<LeaseGrantResult>(
+      node_, proposal,
+      [](const ResponseHeader& header, const LeaseGrantResult& result) {
+        etcdserverpb::LeaseGrantResponse response;
+        FillHeader(header, response.mutable_header());
+        response.set_id(result.id.value());
+        response.set_ttl(result.ttl_seconds);
+        return response.SerializeAsString();
+      },
+      std::move(reply));
+}
+
+void LeaseService::LeaseRevoke(etcdserverpb::LeaseRevokeRequest* request,
+                               Reply reply) {
+  auto* const proposal = NewRaftRequest(request);
+  proposal->unsafe_arena_set_allocated_lease_revoke(request);
+  Propose<std::monostate>(
+      node_, proposal,
+      [](const ResponseHeader& header, const std::monostate&) {
+        return EncodeHeaderResponse(header);
+      },
+      std::move(reply));
+}
+
+// A lease that is not there is an answer, not an error.
+// A handler owns its reply. NOLINTNEXTLINE(performance-unnecessary-value-param)
+void LeaseService::LeaseTimeToLive(
+    etcdserverpb::LeaseTimeToLiveRequest* request, Reply reply) {
+  const LeaseId id(request->id());
+  const StatusOr<Duration> left = node_->LeaseTimeLeft(id);
+  const std::optional<LeaseRecord> lease = node_->store()->leases().Find(id);
+  etcdserverpb::LeaseTimeToLiveResponse response;
+  FillHeader(CurrentHeader(node_), response.mutable_header());
+  response.set_id(id.value());
+  if (!left.ok() || !lease.has_value()) {
+    response.set_ttl(-1);
+    return reply(response.SerializeAsString());
+  }
+  response.set_ttl(
+      std::chrono::duration_cast<std::chrono::seconds>(*left).count());
+  response.set_grantedttl(lease->ttl_seconds);
+  if (request->keys()) {
+    for (std::string& key : node_->store()->leases().Keys(id)) {
+      response.add_keys(std::move(key));
+    }
+  }
+  reply(response.SerializeAsString());
+}
+
+// NOLINTNEXTLINE(performance-unnecessary-value-param): as above
+void LeaseService::LeaseLeases(etcdserverpb::LeaseLeasesRequest*, Reply reply) {
+  etcdserverpb::LeaseLeasesResponse response;
+  FillHeader(CurrentHeader(node_), response.mutable_header());
+  for (const LeaseId id : node_->Leases()) {
+    response.add_leases()->set_id(id.value());
+  }
+  reply(response.SerializeAsString());
+}
+
+}  // namespace strata
