@@ -64,6 +64,7 @@ Status DbImpl::Start(const std::string& directory) {
                         .loop = &loop_,
                         .flusher = flusher_.get(),
                         .background = background_.get(),
+                        .helper = flusher_.get(),
                         .logger = options_.logger,
                         .on_fatal = [this](const Status& status) {
                           CHECK(options_.on_fatal != nullptr)

@@ -4,6 +4,7 @@
 // Keys have 32 bytes, values 256. The backend does not sync, so that the
 // figures are CPU; durable puts are the log's matter (wal_bench).
 #include <benchmark/benchmark.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -15,6 +16,7 @@
 #include "base/env.h"
 #include "base/random.h"
 #include "engine/btree_backend.h"
+#include "engine/key_index.h"
 #include "engine/mem_backend.h"
 #include "engine/store.h"
 
@@ -57,7 +59,9 @@ struct Bed {
     CHECK_OK(opened);
     store = std::move(*opened);
   }
-  ~Bed() { CHECK_OK(store->Close()); }
+  ~Bed() {
+    if (store != nullptr) CHECK_OK(store->Close());
+  }
 
   void Put(const std::string& key, const std::string& value) {
     CHECK_OK(store->Put({.key = key, .value = value}));
@@ -195,6 +199,36 @@ void BM_Range100000(benchmark::State& state) {
 }
 BENCHMARK(BM_Range100000)->Unit(benchmark::kMillisecond);
 
+// What the index alone takes, as the allocator counts it.
+void BM_IndexMemory(benchmark::State& state) {
+  for (auto _ : state) {
+    const size_t empty = mallinfo2().uordblks + mallinfo2().hblkhd;
+    KeyIndex index;
+    for (uint64_t i = 0; i < kMillion; ++i) {
+      index.Put(Key(i * 7919 % kMillion),
+                {Revision(static_cast<int64_t>(i) + 2), 0});
+    }
+    state.counters["MB"] =
+        static_cast<double>(mallinfo2().uordblks + mallinfo2().hblkhd - empty) /
+        1e6;
+  }
+}
+BENCHMARK(BM_IndexMemory)->Unit(benchmark::kMillisecond)->Iterations(1);
+
+// Of a restart, the part that finds the free pages.
+void BM_OpenBackend(benchmark::State& state) {
+  Bed* filled = Filled(kBtree, kMillion);
+  CHECK_OK(filled->store->Close());
+  filled->store.reset();
+  for (auto _ : state) OpenBackend(kBtree);
+  StoreOptions options;
+  options.flusher = filled->flusher.get();
+  auto opened = Store::Open(OpenBackend(kBtree), options, Logger::Null());
+  CHECK_OK(opened);
+  filled->store = std::move(*opened);
+}
+BENCHMARK(BM_OpenBackend)->Unit(benchmark::kMillisecond)->Iterations(3);
+
 // Restart: the index is read back from the key table.
 void BM_Open(benchmark::State& state) {
   Bed* filled = Filled(kBtree, kMillion);
@@ -203,6 +237,7 @@ void BM_Open(benchmark::State& state) {
   for (auto _ : state) {
     StoreOptions options;
     options.flusher = filled->flusher.get();
+    options.helper = filled->flusher.get();
     auto opened = Store::Open(OpenBackend(kBtree), options, Logger::Null());
     CHECK_OK(opened);
     state.PauseTiming();
@@ -211,7 +246,7 @@ void BM_Open(benchmark::State& state) {
     state.ResumeTiming();
   }
 }
-BENCHMARK(BM_Open)->Unit(benchmark::kMillisecond)->Iterations(2);
+BENCHMARK(BM_Open)->Unit(benchmark::kMillisecond)->Iterations(3);
 
 }  // namespace
 }  // namespace strata

@@ -1,6 +1,8 @@
 #ifndef STRATA_ENGINE_KEY_HISTORY_H_
 #define STRATA_ENGINE_KEY_HISTORY_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,11 +16,14 @@ namespace strata {
 // A change that a compaction took out of the index; it can be erased from the
 // key table.
 struct RemovedChange {
-  ChangeId id;
+  Revision main;
+  uint32_t sub = 0;
   bool tombstone = false;
 
+  ChangeId id() const { return {main, sub}; }
   friend auto operator<=>(const RemovedChange&, const RemovedChange&) = default;
 };
+static_assert(sizeof(RemovedChange) == 16);
 
 // What the index knows of a key at a revision.
 struct KeyState {
@@ -33,8 +38,9 @@ struct KeyState {
 //   put 2, put 4, delete 6, put 8      generations {2, 4, 6t}, {8}
 //   at 5: change 4, create 2, version 2      at 7: no such key
 //
-// A value bound to its owner's lock. 16 bytes for each change; the first one
-// lies inside the object.
+// A value bound to its owner's lock. One change, which is what a compaction
+// leaves of most keys, takes 20 bytes; more lie in a block of their own, 16
+// bytes each.
 class KeyHistory {
  public:
   KeyHistory() = default;
@@ -42,9 +48,9 @@ class KeyHistory {
   KeyHistory(const KeyHistory&) = delete;
   KeyHistory& operator=(const KeyHistory&) = delete;
 
-  bool empty() const { return size_ == 0; }
+  bool empty() const { return version_ == kEmpty; }
   // Whether the key exists after its last change.
-  bool live() const { return size_ > 0 && !last().tombstone(); }
+  bool live() const;
 
   // REQUIRES: `id` is after every other change
   KeyState Put(ChangeId id);
@@ -69,7 +75,7 @@ class KeyHistory {
   void Compact(Revision at, bool keep_tombstone,
                std::vector<RemovedChange>* removed);
 
-  size_t size() const { return size_; }
+  size_t size() const;
   // "{2.0 4.0 6.0t} {8.0}", a generation's first known version in front of it
   // if it is not 1: "v3{9.0}".
   std::string ToString() const;
@@ -89,29 +95,62 @@ class KeyHistory {
   };
   static_assert(sizeof(Change) == 16);
 
-  const Change* changes() const { return capacity_ == 1 ? &one_ : many_; }
-  Change* changes() { return capacity_ == 1 ? &one_ : many_; }
-  const Change& last() const { return changes()[size_ - 1]; }
-  // The number of changes at or before `at`.
-  size_t CountUpTo(Revision at) const;
-  // Of a put.
-  KeyState StateOf(size_t index) const;
-  void Append(Change change);
+  // What is in memory if there are many changes, or one that needs more room.
+  struct Block {
+    uint32_t size;
+    uint32_t capacity;
+    // Of the oldest generation: when it was created, and how many of its puts
+    // were forgotten.
+    int64_t first_create;
+    int64_t first_forgotten;
+
+    Change* changes() { return reinterpret_cast<Change*>(this + 1); }
+  };
+  static_assert(sizeof(Block) % alignof(Change) == 0);
+
+  // All of a history, whichever form it has. Borrows from it.
+  struct Spread {
+    uint32_t size = 0;
+    int64_t first_create = 0;
+    int64_t first_forgotten = 0;
+    const Change* block = nullptr;  // null: `only` is the one there is
+    Change only = {};
+
+    const Change& operator[](size_t i) const {
+      return block == nullptr ? only : block[i];
+    }
+    const Change& last() const { return (*this)[size - 1]; }
+    // The number of changes at or before `at`.
+    size_t CountUpTo(Revision at) const;
+    // Of a put.
+    KeyState StateOf(size_t index) const;
+  };
+
+  // What version_ says if it is not the version of the only change (0: a
+  // tombstone).
+  static constexpr uint32_t kEmpty = UINT32_MAX;
+  static constexpr uint32_t kBlock = UINT32_MAX - 1;
+
+  bool in_block() const { return version_ == kBlock; }
+  Block* block() const;
+  Spread spread() const;
+  // The first change. False if it does not fit into the object.
+  bool StoreInline(const Change& change, int64_t create, int64_t version);
+  void StoreFirst(const Change& change, int64_t create, int64_t version);
+  void Append(const Change& change);
   void EraseFront(size_t count);
-  void Reallocate(uint32_t capacity);
+  void Replace(const Spread& left);
+  void MoveToBlock(const Spread& from, uint32_t capacity);
   void Release();
 
-  uint32_t size_ = 0;
-  uint32_t capacity_ = 1;
-  // Of the oldest generation: when it was created, and how many of its puts
-  // were forgotten.
-  int64_t first_create_ = 0;
-  int64_t first_forgotten_ = 0;
-  union {
-    Change one_ = {};
-    Change* many_;
-  };
+  // In halves, so that the object may lie at any multiple of 4. If there is one
+  // change: its revision (48 bits) and sub (16); when its generation was
+  // created. If there is a block: its address.
+  std::array<uint32_t, 2> place_ = {};
+  std::array<uint32_t, 2> create_ = {};
+  uint32_t version_ = kEmpty;
 };
+static_assert(sizeof(KeyHistory) == 20 && alignof(KeyHistory) == 4);
 
 }  // namespace strata
 

@@ -1,5 +1,6 @@
 #include "engine/key_index.h"
 
+#include <algorithm>
 #include <bit>
 #include <new>
 
@@ -202,27 +203,29 @@ void KeyIndex::Delete(std::string_view key, ChangeId id) {
   UpdateLive(leaf, slot, path);
 }
 
-bool KeyIndex::Restore(const KeyValue& kv, ChangeId id) {
+void KeyIndex::Restore(std::string_view key, ChangeId id,
+                       Revision create_revision, int64_t version) {
   Path path;
   Leaf* leaf;
   size_t slot;
-  KeyRecord* record = FindOrAdd(kv.key, &path, &leaf, &slot);
-  newest_ = id.main;
+  KeyRecord* record = FindOrAdd(key, &path, &leaf, &slot);
+  newest_ = std::max(newest_, id.main);
   if (record->history.empty()) {
-    record->history.Restore(id, kv.create_revision, kv.version);
+    record->history.Restore(id, create_revision, version);
   } else {
     record->history.Put(id);
   }
   UpdateLive(leaf, slot, path);
-  return true;
 }
 
 bool KeyIndex::RestoreTombstone(std::string_view key, ChangeId id,
                                 bool keep_tombstone) {
+  newest_ = std::max(newest_, id.main);
   const KeyRecord* known = Find(key);
-  newest_ = id.main;
   if (known != nullptr && known->history.live()) {
+    const Revision newest = newest_;
     Delete(key, id);
+    newest_ = newest;
     return true;
   }
   if (known != nullptr || !keep_tombstone) return false;

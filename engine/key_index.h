@@ -54,11 +54,14 @@ class KeyIndex {
   // REQUIRES: the key exists
   void Delete(std::string_view key, ChangeId id);
 
-  // As Put and Delete, for what is read from the key table at open. False if it
-  // is a tombstone of a key that is not known or deleted already, which a
+  // As Put and Delete, for what is read from the key table at open. False for
+  // a tombstone of a key that is not known or deleted already, which a
   // compaction that a crash interrupted leaves behind; such a tombstone is
   // kept as a key's first change if `keep_tombstone` and the key is not known.
-  bool Restore(const KeyValue& kv, ChangeId id);
+  // The changes of a key in their order; keys in any order, best in that of
+  // their names.
+  void Restore(std::string_view key, ChangeId id, Revision create_revision,
+               int64_t version);
   bool RestoreTombstone(std::string_view key, ChangeId id, bool keep_tombstone);
 
   // Nothing if the key does not exist at `at`.

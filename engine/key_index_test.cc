@@ -1,6 +1,7 @@
 #include "engine/key_index.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <map>
 #include <set>
@@ -78,7 +79,7 @@ class HistoryScript {
     history_->Check();
     std::string text = history_->ToString() + " removed:";
     for (const RemovedChange& change : removed) {
-      text += " " + Name(change.id) + (change.tombstone ? "t" : "");
+      text += " " + Name(change.id()) + (change.tombstone ? "t" : "");
     }
     return text;
   }
@@ -216,14 +217,39 @@ TEST(KeyIndexTest, KeysInOrderBothWays) {
   }
 }
 
+// A million keys of 32 bytes with one revision each must fit into 120 MB.
+TEST(KeyIndexTest, MemoryOfAKey) {
+  constexpr uint64_t kKeys = 200000;
+  constexpr uint64_t kBytesMax = 120;
+  const size_t before = mallinfo2().uordblks;
+  void* const probe = ::operator new(1 << 16);
+  const bool counted = mallinfo2().uordblks >= before + (1 << 16);
+  ::operator delete(probe);
+  if (!counted) GTEST_SKIP() << "this allocator does not count";
+  for (const bool in_order : {true, false}) {
+    const size_t empty = mallinfo2().uordblks + mallinfo2().hblkhd;
+    KeyIndex index;
+    for (uint64_t i = 0; i < kKeys; ++i) {
+      char key[33];
+      std::snprintf(
+          key, sizeof key, "/registry/pods/%017llu",
+          static_cast<unsigned long long>(in_order ? i : i * 7919 % kKeys));
+      index.Put(key, At(static_cast<int64_t>(i) + 2));
+    }
+    ASSERT_EQ(index.size(), kKeys);
+    const size_t bytes =
+        (mallinfo2().uordblks + mallinfo2().hblkhd - empty) / kKeys;
+    EXPECT_LE(bytes, kBytesMax) << (in_order ? "in order" : "out of order");
+    EXPECT_GE(bytes, 32u) << "the counter does not count";
+    RecordProperty(in_order ? "in_order" : "out_of_order",
+                   std::to_string(bytes));
+  }
+}
+
 TEST(KeyIndexTest, RestoresWhatACompactionLeft) {
   for (const bool keep : {false, true}) {
     KeyIndex index;
-    const KeyValue kv{.key = "a",
-                      .create_revision = Revision(2),
-                      .mod_revision = Revision(7),
-                      .version = 4};
-    EXPECT_TRUE(index.Restore(kv, At(7)));
+    index.Restore("a", At(7), Revision(2), 4);
     EXPECT_EQ(index.Get("a", Revision(9))->version, 4);
     EXPECT_EQ(index.RestoreTombstone("gone", At(8), keep), keep);
     EXPECT_TRUE(index.RestoreTombstone("a", At(9), keep));

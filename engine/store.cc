@@ -5,19 +5,9 @@
 #include <shared_mutex>
 
 #include "engine/errors.h"
-#include "engine/meta.h"
 #include "engine/store_impl.h"
 
 namespace strata {
-
-StatusOr<std::unique_ptr<Store>> Store::Open(std::unique_ptr<Backend> backend,
-                                             StoreOptions options,
-                                             Logger* logger) {
-  auto store = std::make_unique<StoreImpl>(std::move(backend),
-                                           std::move(options), logger);
-  RETURN_IF_ERROR(store->Restore());
-  return store;
-}
 
 StoreImpl::StoreImpl(std::unique_ptr<Backend> backend, StoreOptions options,
                      Logger* logger)
@@ -32,90 +22,6 @@ StoreImpl::StoreImpl(std::unique_ptr<Backend> backend, StoreOptions options,
 StoreImpl::~StoreImpl() {
   std::lock_guard<std::mutex> lock(anchor_->mutex);
   anchor_->store = nullptr;
-}
-
-// --- opening ---
-
-namespace {
-
-StatusOr<uint64_t> ReadNumber(const View& view, std::string_view name) {
-  ASSIGN_OR_RETURN(auto bytes, view.Get(Table::kMeta, name));
-  if (!bytes.has_value()) return uint64_t{0};
-  if (bytes->size() != 8) {
-    return DataLossError("meta record " + std::string(name) + " has " +
-                         std::to_string(bytes->size()) + " bytes, not 8");
-  }
-  return LoadBig64(bytes->data());
-}
-
-// -1 if there was none.
-StatusOr<Revision> ReadCompaction(const View& view, std::string_view name) {
-  ASSIGN_OR_RETURN(auto bytes, view.Get(Table::kMeta, name));
-  if (!bytes.has_value()) return Revision(-1);
-  ChangeId id;
-  bool tombstone;
-  if (!ParseRevisionKey(*bytes, &id, &tombstone)) {
-    return DataLossError("meta record " + std::string(name) +
-                         " is no revision: " + Printable(*bytes));
-  }
-  return id.main;
-}
-
-}  // namespace
-
-Status StoreImpl::Restore() {
-  ASSIGN_OR_RETURN(std::shared_ptr<const View> view, backend_->NewView());
-  ASSIGN_OR_RETURN(const Revision finished,
-                   ReadCompaction(*view, meta::kFinishedCompact));
-  ASSIGN_OR_RETURN(const Revision scheduled,
-                   ReadCompaction(*view, meta::kScheduledCompact));
-  ASSIGN_OR_RETURN(const uint64_t index,
-                   ReadNumber(*view, meta::kConsistentIndex));
-  applied_ = index;
-  flushed_ = index;
-  RETURN_IF_ERROR(RestoreLeases(*view));
-  RETURN_IF_ERROR(RestoreIndex(*view));
-  RestoreRevisions(finished, scheduled);
-  active_ = std::make_shared<Run>(/*sequence=*/1, revision() + 1);
-  run_ = active_.get();
-  state_ = std::make_shared<ReadState>(ReadState{active_, {}, view});
-  if (scheduled > finished) StartCompaction(scheduled, 0, nullptr);
-  return Status::Ok();
-}
-
-Status StoreImpl::RestoreIndex(const View& view) {
-  auto iterator = view.NewIterator(Table::kKey);
-  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
-    RETURN_IF_ERROR(RestoreChange(iterator->key(), iterator->value()));
-  }
-  return iterator->status();
-}
-
-Status StoreImpl::RestoreChange(std::string_view key, std::string_view value) {
-  ChangeId id;
-  bool tombstone;
-  if (!ParseRevisionKey(key, &id, &tombstone)) {
-    return DataLossError("the key table has a key that is no revision: " +
-                         Printable(key));
-  }
-  ASSIGN_OR_RETURN(const KeyValue kv, DecodeKeyValue(value));
-  revision_.store(id.main.value(), std::memory_order_relaxed);
-  leases_.Attach(kv.key, kv.lease);  // a tombstone has none
-  if (!tombstone) {
-    index_.Restore(kv, id);
-  } else if (!index_.RestoreTombstone(
-                 kv.key, id, options_.level.KeepsTombstoneAtCompaction())) {
-    orphans_.push_back({id, true});
-  }
-  return Status::Ok();
-}
-
-// The changes of the newest revisions may all have been compacted away, so the
-// watermarks count too.
-void StoreImpl::RestoreRevisions(Revision finished, Revision scheduled) {
-  compact_revision_ = std::max(finished, scheduled);
-  const int64_t newest = std::max(revision(), compact_revision_).value();
-  revision_.store(std::max(newest, int64_t{1}), std::memory_order_release);
 }
 
 // --- what reads see ---

@@ -28,6 +28,9 @@ struct StoreOptions {
   uint64_t batch_bytes = limits::kTailBytes;
   // Where the backend is written and compacted. Must outlive the Store.
   Loop* flusher = nullptr;
+  // Another thread, to open with: reads the key table while the opening thread
+  // makes the index. Null: that one does both. Not used later.
+  Loop* helper = nullptr;
   // Called once, on the flusher, when the backend refuses a write for good: the
   // process must stop rather than go on without it. Null: CHECK.
   std::function<void(const Status&)> on_fatal;

@@ -1,15 +1,24 @@
 #include <algorithm>
+#include <mutex>
+#include <shared_mutex>
 
 #include "engine/errors.h"
 #include "engine/meta.h"
 #include "engine/store_impl.h"
 
 // A compaction in steps. At once: the watermark, which refuses reads before it
-// and goes into the backend with the entry that asked for it. Then, as work:
-// the index forgets, some keys at a time; once the watermark is in the backend,
-// what was forgotten is erased from the key table, a batch at a time; the last
-// batch says that it is finished. After a crash all but the watermark starts
-// over.
+// and goes into the backend with the entry that asked for it. Then, as work, in
+// stages of so many revisions that memory stays bounded: the index forgets,
+// some keys at a time; once the watermark is in the backend, what was forgotten
+// is erased from the key table, a batch at a time. The last batch says that it
+// is finished. After a crash all but the watermark starts over, with what is
+// left.
+//
+//   revisions  1 ........ 300k ........ 600k .. at
+//              [ stage 1 ][  stage 2   ][ stage 3 ]
+//
+// One change makes at most two others useless, one before it and, if it is a
+// tombstone, itself: so a stage removes at most twice its changes.
 namespace strata {
 
 namespace {
@@ -17,6 +26,9 @@ namespace {
 // Keys of the index in one step: some 50 microseconds with the lock held alone.
 constexpr size_t kIndexStepKeys = 256;
 constexpr Duration kStepPause = std::chrono::milliseconds(1);
+// Revisions of a stage: at least these, and half as many as the index has keys,
+// as each stage walks all of it.
+constexpr uint64_t kStageRevisions = 256 << 10;
 
 }  // namespace
 
@@ -33,13 +45,15 @@ Status StoreImpl::Compact(Revision revision, std::function<void()> done) {
   return Status::Ok();
 }
 
+// One that waits is taken over: what it would free, this one frees too.
 void StoreImpl::StartCompaction(Revision revision, uint64_t sequence,
                                 Callback done) {
   std::lock_guard<std::mutex> lock(tail_mutex_);
-  Compaction& job = compactions_.emplace_back();
+  if (compactions_.size() < 2) compactions_.emplace_back();
+  Compaction& job = compactions_.back();
   job.at = revision;
   job.sequence = sequence;
-  job.done = std::move(done);
+  if (done != nullptr) job.done.push_back(std::move(done));
   PostCompactStep();
 }
 
@@ -61,22 +75,48 @@ void StoreImpl::CompactStep() {
     job = &compactions_.front();
   }
   Duration pause = Duration::zero();
+  if (job->stage == Revision(0)) BeginStage(job);
   if (CompactIndex(job)) {
     if (!WatermarkFlushed(*job)) return;  // the flush goes on with it
     const Status status = EraseBatch(job);
     if (!status.ok() && !Survives(status)) return;
     pause = status.ok() ? kStepPause : NextRetry();
-    if (job->finished) FinishCompaction(job);
+    if (status.ok() && EndStage(job)) FinishCompaction(job);
   }
   std::lock_guard<std::mutex> lock(tail_mutex_);
   PostCompactStep(pause);
 }
 
-void StoreImpl::FinishCompaction(Compaction* job) {
-  logger_->Debug("finished a compaction",
-                 {{"revision", job->at.value()},
+void StoreImpl::BeginStage(Compaction* job) {
+  uint64_t keys;
+  {
+    std::shared_lock<RwLock> lock(mutex_);
+    keys = index_.size();
+  }
+  const auto span = static_cast<int64_t>(std::max(kStageRevisions, keys / 2));
+  // No short one at the end.
+  job->stage = job->at - swept_ <= span + span / 2 ? job->at : swept_ + span;
+}
+
+// True at the end of the last one.
+bool StoreImpl::EndStage(Compaction* job) {
+  if (job->erased < job->removed.size()) return false;
+  logger_->Debug("a stage of a compaction is done",
+                 {{"revision", job->stage.value()},
+                  {"of", job->at.value()},
                   {"removed", uint64_t{job->removed.size()}}});
-  if (job->done != nullptr) finished_.push_back(std::move(job->done));
+  swept_ = job->stage;
+  job->stage = Revision(0);
+  job->resume.clear();
+  job->index_done = false;
+  job->removed = {};
+  job->erased = 0;
+  return swept_ == job->at;
+}
+
+void StoreImpl::FinishCompaction(Compaction* job) {
+  logger_->Debug("finished a compaction", {{"revision", job->at.value()}});
+  for (Callback& done : job->done) finished_.push_back(std::move(done));
   std::lock_guard<std::mutex> lock(tail_mutex_);
   compactions_.pop_front();
 }
@@ -84,15 +124,16 @@ void StoreImpl::FinishCompaction(Compaction* job) {
 // One step; true once the index is through.
 bool StoreImpl::CompactIndex(Compaction* job) {
   if (job->index_done) return true;
+  const bool keep =
+      job->stage == job->at && options_.level.KeepsTombstoneAtCompaction();
   {
     std::lock_guard<RwLock> lock(mutex_);
-    job->index_done =
-        index_.CompactStep(job->at, options_.level.KeepsTombstoneAtCompaction(),
-                           kIndexStepKeys, &job->resume, &job->removed);
+    job->index_done = index_.CompactStep(job->stage, keep, kIndexStepKeys,
+                                         &job->resume, &job->removed);
   }
   if (!job->index_done) return false;
   std::erase_if(orphans_, [job](const RemovedChange& orphan) {
-    if (orphan.id.main > job->at) return false;
+    if (orphan.main > job->stage) return false;
     job->removed.push_back(orphan);
     return true;
   });
@@ -110,23 +151,38 @@ bool StoreImpl::WatermarkFlushed(const Compaction& job) {
   return false;
 }
 
+// A batch has so many places in the key table; what follows each other there is
+// dropped by whole leaves, at the price of a few.
+size_t StoreImpl::EndOfBatch(const Compaction& job) {
+  const std::vector<RemovedChange>& removed = job.removed;
+  size_t end = job.erased;
+  const size_t last =
+      std::min(removed.size(), end + limits::kCompactionBatchMax);
+  for (uint64_t places = 0; end < last; ++end) {
+    const bool follows =
+        end > job.erased && removed[end].main - removed[end - 1].main <= 1;
+    if (!follows && ++places > limits::kCompactionBatch) break;
+  }
+  return end;
+}
+
 Status StoreImpl::EraseBatch(Compaction* job) {
-  const size_t end =
-      std::min(job->erased + limits::kCompactionBatch, job->removed.size());
+  const size_t end = EndOfBatch(*job);
   Batch batch;
   for (size_t i = job->erased; i < end; ++i) {
     const RemovedChange& change = job->removed[i];
-    batch.Erase(Table::kKey, RevisionKey(change.id, change.tombstone).view());
+    batch.Erase(Table::kKey, RevisionKey(change.id(), change.tombstone).view());
   }
-  if (end == job->removed.size()) {
+  if (end == job->removed.size() && job->stage == job->at) {
     batch.Put(Table::kMeta, meta::kFinishedCompact,
               RevisionKey({job->at, 0}, /*tombstone=*/false).view());
   }
-  RETURN_IF_ERROR(backend_->Write(batch));
-  RETURN_IF_ERROR(SwapView(/*drop_frozen=*/false));
+  if (!batch.empty()) {
+    RETURN_IF_ERROR(backend_->Write(batch));
+    RETURN_IF_ERROR(SwapView(/*drop_frozen=*/false));
+  }
   retry_delay_ = Duration::zero();
   job->erased = end;
-  job->finished = end == job->removed.size();
   return Status::Ok();
 }
 

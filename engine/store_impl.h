@@ -19,6 +19,8 @@
 
 namespace strata {
 
+class RestoreBatch;
+
 // The Store. Three kinds of thread meet here:
 //
 //   readers       take mutex_ shared, for a bounded number of keys at a time
@@ -29,7 +31,7 @@ namespace strata {
 //
 // Locks are taken in this order: anchor_->mutex, tail_mutex_, mutex_.
 //
-// Files: store.cc (open, changes, small tables), store_lease.cc,
+// Files: store_open.cc, store.cc (changes, small tables), store_lease.cc,
 // store_range.cc (reads), store_txn.cc, store_work.cc (runs to the backend),
 // store_compact.cc, store_hash.cc.
 class StoreImpl final : public Store {
@@ -94,25 +96,30 @@ class StoreImpl final : public Store {
     uint64_t sequence;
     std::function<void(Status)> done;
   };
+  // What is not yet begun may still be taken over by a later one.
   struct Compaction {
     Revision at;
     uint64_t sequence = 0;  // of the run that has its watermark
-    std::string resume;     // the index is compacted before this key
+    std::vector<Callback> done;
+
+    // Of the stage that is being worked on: up to this revision.
+    Revision stage;
+    std::string resume;  // the index is compacted before this key
     bool index_done = false;
     std::vector<RemovedChange> removed;
     size_t erased = 0;  // of `removed`
-    bool finished = false;
-    Callback done;
   };
   // Which keys a range takes, in which direction.
   struct Selection;
 
   std::shared_ptr<const ReadState> state() const;
 
-  // --- store.cc ---
+  // --- store_open.cc ---
   Status RestoreIndex(const View& view);
-  Status RestoreChange(std::string_view key, std::string_view value);
+  void RestoreRows(const RestoreBatch& batch);
   void RestoreRevisions(Revision finished, Revision scheduled);
+
+  // --- store.cc ---
   void OpenEntry();
   // The revision that reads of the apply thread see, its own changes included.
   Revision ReadRevision() const;
@@ -141,6 +148,7 @@ class StoreImpl final : public Store {
   Status Select(const RangeRequest& request, std::optional<Revision> current,
                 Selection* selection) const;
   bool SelectChunk(const RangeRequest& request, Selection* selection) const;
+  Status SortChunk(const RangeRequest& request, Selection* selection) const;
 
   // --- store_txn.cc ---
   StatusOr<bool> Holds(const Compare& compare) const;
@@ -180,9 +188,12 @@ class StoreImpl final : public Store {
   void StartCompaction(Revision revision, uint64_t sequence, Callback done);
   void PostCompactStep(Duration delay = Duration::zero());
   void CompactStep();  // work
+  void BeginStage(Compaction* job);
   bool CompactIndex(Compaction* job);
   bool WatermarkFlushed(const Compaction& job);
+  static size_t EndOfBatch(const Compaction& job);
   Status EraseBatch(Compaction* job);
+  bool EndStage(Compaction* job);
   void FinishCompaction(Compaction* job);
 
   // --- store_hash.cc ---
@@ -229,12 +240,15 @@ class StoreImpl final : public Store {
   bool flush_posted_ = false;
   uint64_t flushed_sequence_ = 0;
   std::vector<FlushWaiter> waiters_;
-  Status broken_;                       // the backend's, for good
-  std::deque<Compaction> compactions_;  // the front one is being worked on
+  Status broken_;  // the backend's, for good
+  // The front one is being worked on; at most one more waits.
+  std::deque<Compaction> compactions_;
   bool compact_posted_ = false;
 
   // Guarded by anchor_->mutex:
   Duration retry_delay_ = Duration::zero();
+  // How far compactions are through the index and the key table.
+  Revision swept_;
   // Tombstones in the key table that no index entry leads to.
   std::vector<RemovedChange> orphans_;
   std::vector<Callback> finished_;  // to be called once the mutex is free

@@ -1,9 +1,9 @@
-#include <algorithm>
 #include <deque>
 #include <mutex>
 #include <shared_mutex>
 
 #include "engine/errors.h"
+#include "engine/sorted_keys.h"
 #include "engine/store_impl.h"
 
 namespace strata {
@@ -22,11 +22,15 @@ struct StoreImpl::Selection {
   size_t take = SIZE_MAX;
   bool reverse = false;
   std::vector<KeyState> found;
+  // If they are wanted in another order than that of the walk, found has those
+  // of one chunk, before they go in here; the chunks before had `taken`.
+  std::optional<SortedKeys> sorted;
+  size_t taken = 0;
 
   bool started = false;
   std::string resume;  // the last key looked at
 
-  bool full() const { return found.size() >= take; }
+  bool full() const { return taken + found.size() >= take; }
 };
 
 namespace {
@@ -71,66 +75,6 @@ size_t Wanted(const RangeRequest& request) {
 
 bool Descends(const RangeRequest& request) {
   return request.sort_order == SortOrder::kDescend;
-}
-
-int64_t SortNumber(const KeyState& state, SortTarget target) {
-  switch (target) {
-    case SortTarget::kVersion:
-      return state.version;
-    case SortTarget::kCreate:
-      return state.create_revision.value();
-    case SortTarget::kMod:
-      return state.id.main.value();
-    case SortTarget::kKey:
-    case SortTarget::kValue:
-      break;
-  }
-  CHECK(false) << "no number to sort by";
-  return 0;
-}
-
-// Equal ones stay in key order, whichever way.
-void SortByNumber(const RangeRequest& request, std::vector<KeyState>* states) {
-  const SortTarget target = request.sort_target;
-  const bool descend = Descends(request);
-  std::stable_sort(states->begin(), states->end(),
-                   [target, descend](const KeyState& a, const KeyState& b) {
-                     const int64_t x = SortNumber(a, target);
-                     const int64_t y = SortNumber(b, target);
-                     return descend ? x > y : x < y;
-                   });
-}
-
-Status SortByValue(const RangeRequest& request, const ReadState& state,
-                   std::vector<KeyState>* states) {
-  std::vector<std::pair<std::string_view, KeyState>> rows;
-  rows.reserve(states->size());
-  for (const KeyState& key : *states) {
-    ASSIGN_OR_RETURN(const std::string_view bytes, state.Value(key.id));
-    ASSIGN_OR_RETURN(const KeyValue kv, DecodeKeyValue(bytes));
-    rows.emplace_back(kv.value, key);
-  }
-  const bool descend = Descends(request);
-  std::stable_sort(rows.begin(), rows.end(),
-                   [descend](const auto& a, const auto& b) {
-                     return descend ? a.first > b.first : a.first < b.first;
-                   });
-  std::transform(rows.begin(), rows.end(), states->begin(),
-                 [](const auto& row) { return row.second; });
-  return Status::Ok();
-}
-
-Status Sort(const RangeRequest& request, const ReadState& state,
-            std::vector<KeyState>* states) {
-  switch (request.sort_target) {
-    case SortTarget::kKey:
-      return Status::Ok();  // the walk went that way
-    case SortTarget::kValue:
-      return SortByValue(request, state, states);
-    default:
-      SortByNumber(request, states);
-      return Status::Ok();
-  }
 }
 
 // Gathers the encoded KeyValues of a result. Values are dropped without a copy
@@ -226,20 +170,24 @@ StatusOr<RangeResult> StoreImpl::RangeMany(
     const RangeRequest& request, std::optional<Revision> current) const {
   Selection selection;
   RETURN_IF_ERROR(Select(request, current, &selection));
+  std::vector<KeyState>& found = selection.found;
+  uint64_t matches = found.size();
+  if (selection.sorted.has_value()) {
+    matches = selection.sorted->added();
+    found = selection.sorted->Take();
+  }
   RangeResult result;
   result.revision = selection.current;
   result.count = static_cast<int64_t>(selection.count);
-  if (selection.found.empty()) return result;
-  RETURN_IF_ERROR(Sort(request, *selection.state, &selection.found));
-  size_t size = selection.found.size();
-  if (request.limit > 0 && size > static_cast<size_t>(request.limit)) {
-    size = static_cast<size_t>(request.limit);
+  if (found.empty()) return result;
+  if (request.limit > 0 && matches > static_cast<uint64_t>(request.limit)) {
+    found.resize(static_cast<size_t>(request.limit));
     result.more = true;
   }
-  result.kvs.reserve(size);
+  result.kvs.reserve(found.size());
   Gatherer gatherer(request, std::move(selection.state));
-  for (size_t i = 0; i < size; ++i) {
-    RETURN_IF_ERROR(gatherer.Add(selection.found[i].id, &result));
+  for (const KeyState& key : found) {
+    RETURN_IF_ERROR(gatherer.Add(key.id, &result));
   }
   gatherer.Finish(&result);
   return result;
@@ -257,16 +205,38 @@ Status StoreImpl::Select(const RangeRequest& request,
   selection->take = request.count_only ? 0 : Wanted(request);
   int pins = 0;
   for (bool more = true; more;) {
-    std::shared_lock<RwLock> lock(mutex_);
-    if (!selection->started) {
-      RETURN_IF_ERROR(Pin(request, current, selection));
-      const bool between = selection->at == selection->current;
-      if (!selection->counted && between && ++pins < kPinAttempts) continue;
-    } else if (compact_revision_ > selection->at) {
-      return errors::Compacted();
+    {
+      std::shared_lock<RwLock> lock(mutex_);
+      if (!selection->started) {
+        RETURN_IF_ERROR(Pin(request, current, selection));
+        const bool between = selection->at == selection->current;
+        if (!selection->counted && between && ++pins < kPinAttempts) continue;
+      } else if (compact_revision_ > selection->at) {
+        return errors::Compacted();
+      }
+      more = SelectChunk(request, selection);
     }
-    more = SelectChunk(request, selection);
+    RETURN_IF_ERROR(SortChunk(request, selection));
   }
+  return Status::Ok();
+}
+
+// Puts what a chunk has found in its order. It may look at values, so without
+// the lock.
+Status StoreImpl::SortChunk(const RangeRequest& request,
+                            Selection* selection) const {
+  if (request.sort_target == SortTarget::kKey || request.count_only) {
+    return Status::Ok();
+  }
+  if (!selection->sorted.has_value()) {
+    selection->sorted.emplace(request.sort_target, request.sort_order,
+                              request.limit, selection->state.get());
+  }
+  for (const KeyState& key : selection->found) {
+    RETURN_IF_ERROR(selection->sorted->Add(key));
+  }
+  selection->taken += selection->found.size();
+  selection->found.clear();
   return Status::Ok();
 }
 

@@ -53,6 +53,44 @@ TEST(StoreTest, HashTranscript) {
   EXPECT_EQ(RunStory("engine/testdata/hash_3.4.txt", Level::V3_4()), "");
 }
 
+TEST(StoreTest, SortedTranscript) {
+  EXPECT_EQ(RunStory("engine/testdata/sorted.txt", Level::V3_5()), "");
+}
+
+// Over more keys than one step looks at.
+TEST(StoreTest, TheBestOfManyAreTheFirstOfAllSorted) {
+  auto flusher = NewThreadedLoop("flusher");
+  auto store = OpenStore(flusher.get(), Level::V3_5());
+  for (uint64_t i = 1; i <= 7000; ++i) {
+    const std::string key = "k" + std::to_string(i * 7919 % 3500);
+    const std::string value = "v" + std::to_string(i * 31 % 97);
+    CHECK_OK(store->Put({.key = key, .value = value}));
+    store->EndEntry(LogIndex(i), Term(1));
+  }
+  for (const SortTarget target :
+       {SortTarget::kKey, SortTarget::kVersion, SortTarget::kCreate,
+        SortTarget::kMod, SortTarget::kValue}) {
+    for (const SortOrder order : {SortOrder::kAscend, SortOrder::kDescend}) {
+      RangeRequest request{
+          .range = {"k", "l"}, .sort_order = order, .sort_target = target};
+      const auto all = store->Range(request);
+      ASSERT_EQ(all->kvs.size(), 3500u);
+      EXPECT_FALSE(all->more);
+      for (const int64_t limit : {1, 10, 1001, 3499, 3500, 9999}) {
+        request.limit = limit;
+        const auto best = store->Range(request);
+        const size_t size = std::min<size_t>(3500, limit);
+        ASSERT_EQ(best->kvs.size(), size);
+        EXPECT_EQ(best->more, limit < 3500);
+        EXPECT_EQ(best->count, 3500);
+        EXPECT_TRUE(
+            std::equal(best->kvs.begin(), best->kvs.end(), all->kvs.begin()));
+      }
+    }
+  }
+  CHECK_OK(store->Close());
+}
+
 // A backend in memory that outlives its store, counts writes and can be broken.
 class Disk {
  public:

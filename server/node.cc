@@ -103,6 +103,7 @@ Status NodeImpl::OpenStore(DataDir* dir) {
   options.batch_interval = options_.batch_interval;
   options.batch_changes = options_.batch_changes;
   options.flusher = world_.flusher;
+  options.helper = world_.helper;
   options.on_fatal = [this](const Status& status) { Fail(status); };
   ASSIGN_OR_RETURN(store_, Store::Open(std::move(dir->backend),
                                        std::move(options), world_.logger));

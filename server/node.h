@@ -59,6 +59,9 @@ struct NodeWorld {
   Loop* loop = nullptr;        // consensus and apply
   Loop* flusher = nullptr;     // backend writes, compaction
   Loop* background = nullptr;  // log segments written ahead
+  // A thread that has nothing to do while the node is opened and shares that
+  // work; null: there is none.
+  Loop* helper = nullptr;
   Logger* logger = nullptr;
   // The node can not go on (a failed sync): stop the process, exit code 1.
   std::function<void(const Status&)> on_fatal;

@@ -87,6 +87,7 @@ Status Serve(const StratadOptions& options, Logger* logger,
                                              .loop = loop.get(),
                                              .flusher = flusher.get(),
                                              .background = background.get(),
+                                             .helper = worker.get(),
                                              .logger = logger,
                                              .on_fatal = on_fatal}));
   const Status served =
