@@ -17,6 +17,26 @@ inline constexpr uint64_t kMaxTxnOps = 128;
 // Calls that one completion queue of the gRPC server awaits or serves; more
 // wait inside gRPC, where --max-concurrent-streams bounds them.
 inline constexpr uint64_t kMaxCallsPerQueue = 16384;
+// What waits to be sent on one stream before its handler is asked to wait.
+inline constexpr uint64_t kStreamQueueBytes = 64 << 10;
+inline constexpr uint64_t kStreamQueueMessages = 64;
+// Watchers of one member.
+inline constexpr uint64_t kMaxWatchers = 10'000'000;
+// Events that wait for watchers, together; who is later reads the store.
+inline constexpr uint64_t kWatchWindowEvents = 65536;
+inline constexpr uint64_t kWatchWindowBytes = 16 << 20;
+// Events that wait for one watcher, beside those of a last whole revision.
+inline constexpr uint64_t kWatchPendingEvents = 256;
+// Of one stream: with more waiting its watchers that are behind are not fed;
+// and how many of those are fed at once.
+inline constexpr uint64_t kWatchStreamEvents = 512;
+inline constexpr uint64_t kWatchersPerStep = 512;
+// A response with events is closed when it reaches this, at the end of a
+// revision.
+inline constexpr uint64_t kWatchResponseBytes = 1 << 20;
+// Responses to the requests of one watch stream that wait for the client; with
+// more, nothing is read from it.
+inline constexpr uint64_t kWatchControls = 128;
 // Proposals waiting for the log; one more is "too many requests".
 inline constexpr uint64_t kMaxPendingProposals = 5000;
 inline constexpr uint64_t kMaxPendingProposalBytes = 256 << 20;

@@ -13,6 +13,7 @@
 #include <memory>
 #include <utility>
 
+#include "rpc/grpc_stream.h"
 #include "rpc/grpc_worker.h"
 
 namespace strata {
@@ -90,8 +91,10 @@ Status TryToListen(const std::string& address) {
 class GrpcServerImpl : public GrpcServer {
  public:
   GrpcServerImpl(const GrpcServerOptions& options,
-                 std::vector<UnaryMethod> methods)
-      : shared_{.service = RawService(std::move(methods)),
+                 std::vector<UnaryMethod> methods,
+                 std::vector<StreamMethod> streams)
+      : stream_service_(std::move(streams)),
+        shared_{.service = RawService(std::move(methods)),
                 .generic = {},
                 .max_message_bytes =
                     options.max_request_bytes + limits::kGrpcOverheadBytes} {}
@@ -114,6 +117,10 @@ class GrpcServerImpl : public GrpcServer {
       workers_.push_back(
           std::make_unique<GrpcWorker>(&shared_, builder.AddCompletionQueue()));
     }
+    builder.RegisterService(&stream_service_);
+    stream_worker_ = std::make_unique<GrpcStreamWorker>(
+        &stream_service_, builder.AddCompletionQueue(),
+        shared_.max_message_bytes);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) return ListenError(options);
     for (const auto& worker : workers_) {
@@ -121,12 +128,15 @@ class GrpcServerImpl : public GrpcServer {
           NewThreadedLoop("grpc-" + std::to_string(threads_.size())));
       threads_.back()->Post([worker = worker.get()] { worker->Run(); });
     }
+    threads_.push_back(NewThreadedLoop("grpc-streams"));
+    threads_.back()->Post([this] { stream_worker_->Run(); });
     return Status::Ok();
   }
 
   std::vector<int> ports() const override { return ports_; }
 
   void Shutdown(Duration grace) override {
+    stream_worker_->FinishAll();
     server_->Shutdown(
         gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
                      gpr_time_from_millis(Milliseconds(grace), GPR_TIMESPAN)));
@@ -143,8 +153,10 @@ class GrpcServerImpl : public GrpcServer {
     return UnavailableError("cannot listen");
   }
 
+  RawStreamService stream_service_;
   GrpcShared shared_;
   std::vector<int> ports_;
+  std::unique_ptr<GrpcStreamWorker> stream_worker_;
   std::vector<std::unique_ptr<GrpcWorker>> workers_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::unique_ptr<Loop>> threads_;
@@ -153,8 +165,10 @@ class GrpcServerImpl : public GrpcServer {
 }  // namespace
 
 StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
-    const GrpcServerOptions& options, std::vector<UnaryMethod> methods) {
-  auto server = std::make_unique<GrpcServerImpl>(options, std::move(methods));
+    const GrpcServerOptions& options, std::vector<UnaryMethod> methods,
+    std::vector<StreamMethod> streams) {
+  auto server = std::make_unique<GrpcServerImpl>(options, std::move(methods),
+                                                 std::move(streams));
   RETURN_IF_ERROR(server->Start(options));
   return server;
 }

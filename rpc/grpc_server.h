@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/loop.h"
 #include "base/status.h"
+#include "rpc/stream.h"
 #include "rpc/unary.h"
 
 namespace strata {
@@ -33,17 +34,19 @@ struct GrpcServerOptions {
 // Unimplemented. Thread-safe.
 class GrpcServer {
  public:
-  // Listens and serves when it returns. What `methods` refer to must outlive
-  // the server.
+  // Listens and serves when it returns. What `methods` and `streams` refer to
+  // must outlive the server.
   static StatusOr<std::unique_ptr<GrpcServer>> Start(
-      const GrpcServerOptions& options, std::vector<UnaryMethod> methods);
+      const GrpcServerOptions& options, std::vector<UnaryMethod> methods,
+      std::vector<StreamMethod> streams = {});
   virtual ~GrpcServer() = default;  // REQUIRES: Shutdown has returned
 
   // The port of each address, in their order: the one chosen where 0 was asked.
   virtual std::vector<int> ports() const = 0;
 
-  // Refuses new calls, lets those that are being served end, cancels what has
-  // not after `grace`. Blocks until every handler has replied.
+  // Refuses new calls, ends the streams, lets other calls that are being served
+  // end, cancels what has not after `grace`. Blocks until every handler has
+  // replied.
   virtual void Shutdown(Duration grace) = 0;
 };
 
