@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "base/types.h"
 #include "engine/backend.h"
+#include "engine/changes.h"
 #include "engine/lease_table.h"
 #include "engine/level.h"
 #include "engine/requests.h"
@@ -68,12 +69,27 @@ class Store {
   // One record of a small table (members, cluster, ...), tail included.
   virtual StatusOr<std::optional<std::string>> Get(
       Table table, std::string_view key) const = 0;
+  // Changes in revision order. OutOfRange if `from` is before the compacted
+  // revision, as etcd has it: the changes of that revision itself may be there.
+  virtual StatusOr<ChangeList> ReadChanges(
+      const ChangeRequest& request) const = 0;
+  // The encoded KeyValue that `key` had before `revision`; nullopt if it did
+  // not exist. OutOfRange if that has been compacted, unless `held`: the reader
+  // is the one that HoldChanges speaks for.
+  virtual StatusOr<std::optional<std::string>> ReadBefore(std::string_view key,
+                                                          Revision revision,
+                                                          bool held) const = 0;
   // All of a small table, in key order, tail included.
   virtual StatusOr<std::vector<std::pair<std::string, std::string>>> List(
       Table table) const = 0;
 
   // Which leases there are, and the keys of each.
   virtual const LeaseTable& leases() const = 0;
+  // Tells which change the one who reads them as they come (the watch hub) has
+  // to read next; 0: nobody does. What is removed by a compaction, which is
+  // refused to all others at once, is there for it until it has passed. Any
+  // thread.
+  virtual void HoldChanges(Revision from) = 0;
 
   // --- writes: the apply thread ---
 

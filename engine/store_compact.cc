@@ -7,7 +7,8 @@
 #include "engine/store_impl.h"
 
 // A compaction in steps. At once: the watermark, which refuses reads before it
-// and goes into the backend with the entry that asked for it. Then, as work, in
+// and goes into the backend with the entry that asked for it. Then, as work and
+// once nobody holds the changes before it any more (Store::HoldChanges), in
 // stages of so many revisions that memory stays bounded: the index forgets,
 // some keys at a time; once the watermark is in the backend, what was forgotten
 // is erased from the key table, a batch at a time. The last batch says that it
@@ -73,6 +74,7 @@ void StoreImpl::CompactStep() {
     compact_posted_ = false;
     if (!broken_.ok() || compactions_.empty()) return;
     job = &compactions_.front();
+    if (Held(*job)) return PostCompactStep(kStepPause);
   }
   Duration pause = Duration::zero();
   if (job->stage == Revision(0)) BeginStage(job);

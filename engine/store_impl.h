@@ -32,8 +32,8 @@ class RestoreBatch;
 // Locks are taken in this order: anchor_->mutex, tail_mutex_, mutex_.
 //
 // Files: store_open.cc, store.cc (changes, small tables), store_lease.cc,
-// store_range.cc (reads), store_txn.cc, store_work.cc (runs to the backend),
-// store_compact.cc, store_hash.cc.
+// store_range.cc (reads), store_changes.cc (reads by revision), store_txn.cc,
+// store_work.cc (runs to the backend), store_compact.cc, store_hash.cc.
 class StoreImpl final : public Store {
  public:
   StoreImpl(std::unique_ptr<Backend> backend, StoreOptions options,
@@ -63,6 +63,13 @@ class StoreImpl final : public Store {
       Table table) const override;
 
   const LeaseTable& leases() const override { return leases_; }
+  StatusOr<ChangeList> ReadChanges(const ChangeRequest& request) const override;
+  StatusOr<std::optional<std::string>> ReadBefore(std::string_view key,
+                                                  Revision revision,
+                                                  bool held) const override;
+  void HoldChanges(Revision from) override {
+    held_from_.store(from.value(), std::memory_order_release);
+  }
 
   StatusOr<PutResult> Put(const PutRequest& request) override;
   StatusOr<DeleteRangeResult> DeleteRange(
@@ -109,6 +116,19 @@ class StoreImpl final : public Store {
     std::vector<RemovedChange> removed;
     size_t erased = 0;  // of `removed`
   };
+  // How much a reader of changes has got.
+  struct ChangeSize {
+    uint64_t changes = 0;
+    uint64_t bytes = 0;
+
+    void Add(std::string_view value) {
+      ++changes;
+      bytes += value.size();
+    }
+    bool Reaches(const ChangeRequest& request) const {
+      return changes >= request.max_changes || bytes >= request.max_bytes;
+    }
+  };
   // Which keys a range takes, in which direction.
   struct Selection;
 
@@ -149,6 +169,11 @@ class StoreImpl final : public Store {
                 Selection* selection) const;
   bool SelectChunk(const RangeRequest& request, Selection* selection) const;
   Status SortChunk(const RangeRequest& request, Selection* selection) const;
+
+  // --- store_changes.cc ---
+  Status ReadStored(const ChangeRequest& request, const View& view,
+                    Revision end, ChangeSize* size, ChangeList* list) const;
+  bool Held(const Compaction& job) const;
 
   // --- store_txn.cc ---
   StatusOr<bool> Holds(const Compare& compare) const;
@@ -221,6 +246,7 @@ class StoreImpl final : public Store {
   std::atomic<uint64_t> applied_{0};
   std::atomic<uint64_t> flushed_{0};
   LeaseTable leases_;
+  std::atomic<int64_t> held_from_{0};  // written by any thread
 
   // The apply thread's.
   bool in_entry_ = false;

@@ -40,6 +40,7 @@ class Run {
   // to any reader.
   char* Append(ChangeId id, size_t value_bytes, bool tombstone);
 
+  Revision first() const { return first_; }
   bool Covers(Revision main) const { return main >= first_; }
   // Nothing if the run does not have it.
   std::optional<std::string_view> Find(ChangeId id) const;
@@ -52,6 +53,9 @@ class Run {
   // Calls `visit` for each change before revision `end`, in order.
   template <typename Visit>
   void ForEach(Revision end, const Visit& visit) const;
+  // The same for the changes of revision `main`, all of which have been made.
+  template <typename Visit>
+  void ForEachAt(Revision main, const Visit& visit) const;
 
   // --- the small tables; any thread reads, under a lock of its own ---
 
@@ -93,6 +97,11 @@ class Run {
     bool tombstone;
   };
 
+  // Calls `visit` for the changes of the revision that is the `i`th here, where
+  // there are `revisions`, and `values` when that was not known yet.
+  template <typename Visit>
+  void VisitRevision(size_t i, size_t revisions, size_t values,
+                     const Visit& visit) const;
   char* Allocate(size_t bytes);
   void CountChange(size_t bytes);
 
@@ -124,15 +133,29 @@ void Run::ForEach(Revision end, const Visit& visit) const {
   const size_t values = values_.size();
   const size_t revisions = starts_.size();
   for (size_t i = 0; i < revisions; ++i) {
-    const Revision main = first_ + static_cast<int64_t>(i);
-    if (main >= end) return;
-    const size_t stop = i + 1 < revisions ? starts_[i + 1] : values;
-    for (size_t at = starts_[i]; at < stop; ++at) {
-      const Value& value = values_[at];
-      visit(Entry{{main, static_cast<uint32_t>(at - starts_[i])},
-                  value.tombstone,
-                  {value.data, value.size}});
-    }
+    if (first_ + static_cast<int64_t>(i) >= end) return;
+    VisitRevision(i, revisions, values, visit);
+  }
+}
+
+template <typename Visit>
+void Run::ForEachAt(Revision main, const Visit& visit) const {
+  const size_t values = values_.size();  // first, as above
+  const size_t revisions = starts_.size();
+  const auto i = static_cast<size_t>(main - first_);
+  if (i < revisions) VisitRevision(i, revisions, values, visit);
+}
+
+template <typename Visit>
+void Run::VisitRevision(size_t i, size_t revisions, size_t values,
+                        const Visit& visit) const {
+  const Revision main = first_ + static_cast<int64_t>(i);
+  const size_t stop = i + 1 < revisions ? starts_[i + 1] : values;
+  for (size_t at = starts_[i]; at < stop; ++at) {
+    const Value& value = values_[at];
+    visit(Entry{{main, static_cast<uint32_t>(at - starts_[i])},
+                value.tombstone,
+                {value.data, value.size}});
   }
 }
 
@@ -153,6 +176,10 @@ struct ReadState {
       Table table) const;
   // Null if the backend has it.
   const Run* RunOf(Revision main) const;
+  // All before it is in the backend, nothing from it on is.
+  Revision first_in_tail() const {
+    return frozen.empty() ? active->first() : frozen.front()->first();
+  }
   uint64_t tail_bytes() const;
 };
 
