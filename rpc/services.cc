@@ -123,6 +123,8 @@ std::vector<UnaryMethod> Services::Methods() {
   };
 }
 
+std::vector<StreamMethod> Services::Streams() { return {watch_.Watch()}; }
+
 Status UnknownMethodError(std::string_view path) {
   const std::string_view name = path.substr(path.starts_with('/') ? 1 : 0);
   const size_t slash = name.rfind('/');

@@ -14,6 +14,7 @@
 #include "rpc/proto/raft_internal.pb.h"
 #include "rpc/proto/rpc.pb.h"
 #include "rpc/unary.h"
+#include "rpc/watch_service.h"
 #include "server/node.h"
 
 // The services of the v3 API as a member of one answers them, without a
@@ -102,13 +103,16 @@ class HealthService {
 // All of the above; outlives what Methods() gave.
 class Services {
  public:
-  Services(Node* node, Loop* worker, KvOptions options)
+  Services(Node* node, Loop* worker, KvOptions options,
+           WatchServiceOptions watch_options = {})
       : kv_(node, worker, options),
         lease_(node),
         maintenance_(node, worker),
-        cluster_(node) {}
+        cluster_(node),
+        watch_(node, watch_options) {}
 
   std::vector<UnaryMethod> Methods();
+  std::vector<StreamMethod> Streams();
 
  private:
   KvService kv_;
@@ -116,6 +120,7 @@ class Services {
   MaintenanceService maintenance_;
   ClusterService cluster_;
   HealthService health_;
+  WatchService watch_;
 };
 
 // Why a method that is not among those has no answer, in a Go server's words

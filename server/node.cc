@@ -60,6 +60,7 @@ class NodeImpl : public Node, private StateMachine {
   StatusOr<Duration> LeaseTimeLeft(LeaseId id) const override;
   std::vector<LeaseId> Leases() const override { return lessor_.List(); }
   Store* store() override { return store_.get(); }
+  WatchHub* watch_hub() override { return watch_hub_.get(); }
   MemberId member_id() const override { return member_id_; }
   ClusterId cluster_id() const override { return cluster_id_; }
   Level level() const override { return level_; }
@@ -92,6 +93,7 @@ class NodeImpl : public Node, private StateMachine {
   Lessor lessor_;
   CompactionWaiters compactions_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<WatchHub> watch_hub_;
   std::unique_ptr<Applier> applier_;  // bound to world_.loop
   std::unique_ptr<Snapshotter> snapshotter_;
   std::unique_ptr<Replicator> replicator_;
@@ -107,6 +109,13 @@ Status NodeImpl::OpenStore(DataDir* dir) {
   options.on_fatal = [this](const Status& status) { Fail(status); };
   ASSIGN_OR_RETURN(store_, Store::Open(std::move(dir->backend),
                                        std::move(options), world_.logger));
+  watch_hub_ = WatchHub::New(
+      store_.get(),
+      world_.watch_pump != nullptr ? world_.watch_pump : world_.background,
+      {.level = level_,
+       .progress_interval = options_.watch_progress_interval,
+       .random_seed = ids_.Next()},
+      world_.logger);
   applier_ = std::make_unique<Applier>(
       store_.get(), &cluster_, &lessor_, options_.min_lease_ttl_seconds,
       [this](Revision revision) { compactions_.Finished(revision); });
@@ -207,6 +216,7 @@ void NodeImpl::Apply(std::span<const CommittedEntry> entries) {
     }
     entry.proposal->reply(std::move(result));
   }
+  watch_hub_->Published();
   if (snapshotter_ != nullptr && damaged_.ok()) {
     snapshotter_->Applied(entries.back().index, entries.back().term);
   }

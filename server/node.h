@@ -16,6 +16,7 @@
 #include "engine/btree_backend.h"
 #include "engine/level.h"
 #include "engine/store.h"
+#include "engine/watch_hub.h"
 #include "server/apply_result.h"
 #include "server/replicator.h"
 #include "snapshot/snap_file.h"
@@ -48,6 +49,8 @@ struct NodeOptions {
   uint64_t max_snapshots = limits::kMaxSnapshots;
   uint64_t wal_segment_bytes = limits::kLogSegmentBytes;
   uint64_t max_request_bytes = limits::kMaxRequestBytes;
+  // Between progress notices to watchers that ask for them.
+  Duration watch_progress_interval = std::chrono::minutes(10);
   bool fsync = true;
   // No lease lasts less: as etcd's, one and a half election timeouts.
   int64_t min_lease_ttl_seconds = limits::kMinLeaseTtlSeconds;
@@ -62,6 +65,7 @@ struct NodeWorld {
   // A thread that has nothing to do while the node is opened and shares that
   // work; null: there is none.
   Loop* helper = nullptr;
+  Loop* watch_pump = nullptr;  // watchers are fed; null: on `background`
   Logger* logger = nullptr;
   // The node can not go on (a failed sync): stop the process, exit code 1.
   std::function<void(const Status&)> on_fatal;
@@ -111,6 +115,8 @@ class Node {
   virtual std::vector<LeaseId> Leases() const = 0;
 
   virtual Store* store() = 0;  // reads only
+  // Told of all that is applied. Its streams must end before the node.
+  virtual WatchHub* watch_hub() = 0;
   virtual MemberId member_id() const = 0;
   virtual ClusterId cluster_id() const = 0;
   virtual Level level() const = 0;

@@ -166,6 +166,11 @@ void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
   flags->Add(
       DurationFlag("grpc-keepalive-timeout", &grpc->keepalive_timeout, "20s",
                    "A client that does not answer a ping is closed after."));
+  for (const char* flag : {"experimental-watch-progress-notify-interval",
+                           "watch-progress-notify-interval"}) {
+    flags->Add(DurationFlag(flag, &node->watch_progress_interval, "10m",
+                            "Between progress notices to watchers."));
+  }
   flags->Add(NumberFlag("grpc-threads", &grpc->threads,
                         "Strata's own: threads that serve calls; by default "
                         "one for every two processors."));
@@ -256,6 +261,9 @@ void AddLoggingFlags(LogOptions* log, FlagSet* flags) {
                  "json, or console for people."));
 }
 
+// As etcd.
+constexpr Duration kMinWatchProgressInterval = std::chrono::milliseconds(100);
+
 // What can be known only when all flags are.
 Status Complete(const FlagSet& flags, StratadOptions* options) {
   NodeOptions* const node = &options->node;
@@ -264,6 +272,11 @@ Status Complete(const FlagSet& flags, StratadOptions* options) {
   }
   if (node->data_dir.empty()) node->data_dir = node->name + ".etcd";
   node->max_request_bytes = options->grpc.max_request_bytes;
+  if (node->watch_progress_interval < kMinWatchProgressInterval) {
+    node->watch_progress_interval = kMinWatchProgressInterval;
+    options->warnings.push_back(
+        "adjusting watch progress notify interval to minimum period");
+  }
   if (flags.Given("listen-client-urls") &&
       !flags.Given("advertise-client-urls")) {
     return InvalidArgumentError(

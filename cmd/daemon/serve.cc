@@ -55,9 +55,11 @@ Status CheckClusterState(const StratadOptions& options) {
 // Serves an open node.
 Status ServeNode(const StratadOptions& options, Node* node, Loop* worker,
                  Logger* logger, const std::function<void()>& wait) {
-  Services services(node, worker, options.kv);
-  ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> server,
-                   GrpcServer::Start(options.grpc, services.Methods()));
+  Services services(node, worker, options.kv,
+                    {.max_request_bytes = options.grpc.max_request_bytes});
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<GrpcServer> server,
+      GrpcServer::Start(options.grpc, services.Methods(), services.Streams()));
   logger->Info("ready to serve client requests");
   for (const std::string& address : options.grpc.addresses) {
     logger->Info(
@@ -82,12 +84,14 @@ Status Serve(const StratadOptions& options, Logger* logger,
   const auto flusher = NewThreadedLoop("flusher");
   const auto background = NewThreadedLoop("background");
   const auto worker = NewThreadedLoop("worker");
+  const auto watch_pump = NewThreadedLoop("watch-pump");
   ASSIGN_OR_RETURN(const std::unique_ptr<Node> node,
                    Node::Open(options.node, {.env = Env::Posix(),
                                              .loop = loop.get(),
                                              .flusher = flusher.get(),
                                              .background = background.get(),
                                              .helper = worker.get(),
+                                             .watch_pump = watch_pump.get(),
                                              .logger = logger,
                                              .on_fatal = on_fatal}));
   const Status served =

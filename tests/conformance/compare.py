@@ -2,12 +2,17 @@
 import dataclasses
 import difflib
 import itertools
+import shutil
+import signal
 import subprocess
 import threading
+import time
 
 import normalise
 import script
-from server import Server, clean_environment, is_ours
+from server import Server, clean_environment, is_ours, scratch
+
+PATIENCE_S = 20  # for what a process in the background should print or do
 
 
 @dataclasses.dataclass
@@ -29,15 +34,88 @@ def restart(call, server):
     return "started again"
 
 
+class Process:
+    """An etcdctl in the background, and what it has printed."""
+
+    def __init__(self, command, endpoint):
+        self.endpoint, self.shown = endpoint, 0
+        self.directory = scratch("strata-watch-")
+        self.path = self.directory / "output"
+        with open(self.path, "wb") as output:
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
+                                            env=clean_environment())
+
+    def send(self, arguments):
+        self.process.stdin.write(b" ".join(arguments) + b"\n")
+        self.process.stdin.flush()
+        return "sent"
+
+    def output(self, count):
+        """The next `count` lines, waited for; with None all there are."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            lines = normalise.text(self.path.read_bytes(), self.endpoint).splitlines()[self.shown:]
+            if count is None or len(lines) >= count:
+                break
+            if time.monotonic() > deadline:
+                lines.append(f"(no more than {len(lines)} lines in {PATIENCE_S} s)")
+                break
+            time.sleep(0.02)
+        lines = lines[:count]
+        self.shown += len(lines)
+        return lines
+
+    def end(self, interrupt):
+        if interrupt:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            code = self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            code = "none"
+        lines = self.output(None) + [f"exit {code}"]
+        self.close()
+        return "\n".join(lines)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
 class Etcdctl:
     """Makes calls by a process of etcdctl each."""
 
     def __init__(self, binary):
         self.binary = binary
+        self.background = {}
 
     def transcripts(self, calls, server):
         """What each call printed, in the form that is compared."""
+        try:
+            yield from self.each(calls, server)
+        finally:
+            for process in self.background.values():
+                process.close()
+
+    def act(self, call, endpoint):
+        """What a line about a process in the background has to show."""
+        if call.action == "start":
+            command = [self.binary.encode(), b"--endpoints=" + endpoint.encode(), *call.arguments]
+            self.background[call.name] = Process(command, endpoint)
+            return "started"
+        process = self.background[call.name]
+        if call.action == "send":
+            return process.send(call.arguments)
+        if call.action == "output":
+            return "\n".join(process.output(int(call.arguments[0])))
+        del self.background[call.name]
+        return process.end(interrupt=call.action == "end")
+
+    def each(self, calls, server):
         for call in calls:
+            if isinstance(call, script.Background):
+                yield self.act(call, server.endpoint)
+                continue
             if isinstance(call, script.Restart):
                 yield restart(call, server)
                 continue

@@ -4,6 +4,7 @@
 //
 // A line is a method and a request in protobuf's text form. For each call it
 // prints the reply in that form, or "error CODE: text", and a line "----".
+// "Watch/NAME ..." is about the watch stream of that name (watch_calls.h).
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
@@ -16,6 +17,7 @@
 #include "google/protobuf/text_format.h"
 #include "rpc/proto/health.grpc.pb.h"
 #include "rpc/proto/rpc.grpc.pb.h"
+#include "tests/conformance/watch_calls.h"
 
 namespace {
 
@@ -78,13 +80,21 @@ int Run(const std::string& endpoint) {
       {"Health/Check", Unary(health.get(), &Health::Stub::Check)},
   };
 
+  strata::testing::WatchCalls watches(channel);
+  const std::string watch = "Watch/";
+
   std::string line;
   while (std::getline(std::cin, line)) {
     const size_t space = line.find(' ');
-    const auto method = methods.find(line.substr(0, space));
+    const std::string name = line.substr(0, space);
+    const std::string text = space == line.npos ? "" : line.substr(space);
+    const auto method = methods.find(name);
     std::string out;
-    if (method == methods.end() ||
-        !method->second(space == line.npos ? "" : line.substr(space), &out)) {
+    const bool read =
+        name.starts_with(watch)
+            ? watches.Run(name.substr(watch.size()), text, &out)
+            : method != methods.end() && method->second(text, &out);
+    if (!read) {
       std::cerr << "cannot read: " << line.substr(0, 200) << "\n";
       return 2;
     }

@@ -14,6 +14,14 @@ An etcdctl script has one call a line, in words as a shell would split them:
 
 Without `<` a call's stdin is empty.
 
+What goes on beside the calls is started, fed, looked at and ended by name:
+
+    %start w watch key --rev=7   # etcdctl watch, in the background
+    %send w watch other          # a line for its stdin
+    %output w 3                  # waits until it has printed 3 lines more
+    %end w                       # SIGINT; what else it printed, its exit code
+    %exit w                      # the same, but it ends by itself
+
 An rpc script has a method and a request in protobuf's text form, over one line
 or more; a line that starts with a space goes on with the call before it:
 
@@ -34,6 +42,7 @@ import dataclasses
 import re
 
 RESTARTS = ("%restart", "%kill")
+BACKGROUND = re.compile(r"%(start|send|output|end|exit) (\S+)(.*)")
 REPEAT = re.compile(r"\{(.)\*(\d+)\}")
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", "0": "\0"}
 
@@ -46,6 +55,15 @@ class ScriptError(Exception):
 class Restart:
     where: str
     text: str  # %restart or %kill
+
+
+@dataclasses.dataclass
+class Background:
+    where: str
+    text: str
+    action: str  # start, send, output, end or exit
+    name: str
+    arguments: list  # of bytes
 
 
 @dataclasses.dataclass
@@ -137,6 +155,11 @@ def parse(name, text):
         where = f"{name}:{number}"
         if line in RESTARTS:
             calls.append(Restart(where, line))
+            continue
+        background = BACKGROUND.fullmatch(line)
+        if background:
+            action, name, rest = background.groups()
+            calls.append(Background(where, line, action, name, words(rest.strip())))
             continue
         try:
             arguments = words(line)
