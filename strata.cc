@@ -59,6 +59,7 @@ Status DbImpl::Start(const std::string& directory) {
       .initial_advertise_peer_urls = {options_.initial_advertise_peer_url},
       .advertise_client_urls = {options_.advertise_client_url},
       .btree = options_.btree,
+      .scrub = options_.scrub,
       .fsync = options_.fsync};
   const NodeWorld world{.env = options_.env,
                         .loop = &loop_,

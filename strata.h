@@ -16,6 +16,7 @@
 #include "engine/key_value.h"
 #include "engine/level.h"
 #include "engine/requests.h"
+#include "engine/scrub.h"
 
 // Strata in your program: a durable, revision-keyed store without a server and
 // without gRPC. A directory written here can be served by stratad later (or by
@@ -41,6 +42,8 @@ struct DbOptions {
   // Unset: the level of the directory, and 3.5 for a new one.
   std::optional<Level> level = std::nullopt;
   BtreeOptions btree = {};
+  // The file's checksums are checked in the background, at this pace.
+  ScrubOptions scrub = {.bytes_per_second = kScrubBytesPerSecond};
   // Off: a power loss may take any acknowledged change with it.
   bool fsync = true;
 

@@ -95,17 +95,24 @@ struct BackendSizes {
   uint64_t in_use_bytes = 0;  // of them not free
 };
 
+// How far a scrub has come.
+struct ScrubProgress {
+  uint64_t checked_bytes = 0;  // by this step
+  uint64_t position = 0;       // in the file
+  bool finished = false;       // with all of it; the next step begins again
+};
+
 // Where the store keeps its tables. Interchangeable: one suite
 // (engine/backend_suite.h) tests every implementation.
 //
 // After a crash its state is that after a prefix of the Write()s, with at least
 // all before the last Sync() that returned OK.
 //
-// Write, Sync and Check come from one thread at a time (the flusher); NewView
-// and Sizes from any thread. After a Write or Sync that failed, the state on
-// disk is still such a prefix; every later Write and Sync fails with the same
-// error, unless the error was kResourceExhausted (a full disk), which may be
-// tried again.
+// Write, Sync, Check and ScrubStep come from one thread at a time (the
+// flusher); NewView and Sizes from any thread. After a Write or Sync that
+// failed, the state on disk is still such a prefix; every later Write and Sync
+// fails with the same error, unless the error was kResourceExhausted (a full
+// disk), which may be tried again.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -126,6 +133,14 @@ class Backend {
   // REQUIRES: `view` is one of this backend's.
   using Sink = std::function<Status(std::string_view piece)>;
   virtual Status WriteSnapshot(const View& view, const Sink& sink) = 0;
+
+  // Checks some more of what is in use against its checksums, about `max_bytes`
+  // from where the last step stopped, and reports faults as Check() does; later
+  // reads of a place with a fault fail. From the writing thread. A backend
+  // without checksums has nothing to do.
+  virtual StatusOr<ScrubProgress> ScrubStep(
+      uint64_t max_bytes,
+      const std::function<void(const std::string&)>& report);
 
   virtual BackendSizes Sizes() const = 0;
 };

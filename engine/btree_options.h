@@ -26,7 +26,8 @@ struct BtreeOptions {
   bool fsync = true;
   bool read_only = false;
   // A file with one damaged meta page is refused, as that page may have named
-  // the last commit. On: the other meta's state is opened.
+  // the last commit. On: the other meta's state is opened. For offline tools
+  // that ask before; the next Write() replaces the damaged one.
   bool accept_one_meta = false;
 };
 

@@ -21,6 +21,8 @@
 #include "base/env.h"
 #include "base/random.h"
 #include "base/wire.h"
+#include "engine/btree/file_testing.h"
+#include "engine/btree/sum.h"
 #include "engine/btree_backend.h"
 
 namespace strata {
@@ -332,6 +334,109 @@ TEST_F(EtcdFileTest, EtcdGoesOnWhereWeStopped) {
   }
   auto backend = Open(db_);
   EXPECT_EQ(Scan(backend.get(), Table::kKey).size(), kKeys + 80u + kKeys);
+}
+
+// --- Checksums in a file that etcd writes too. ---
+
+std::string FileAt(const std::string& path) {
+  auto bytes = ReadFile(Env::Posix(), path, 64 << 20);
+  CHECK_OK(bytes);
+  return *bytes;
+}
+
+// Whether the newest meta says that every page has a sum.
+bool Marked(const std::string& path) {
+  const std::string file = FileAt(path);
+  const btree::Layout layout = btree::LayoutOf(file);
+  return btree::HasMark(file, layout, layout.slot);
+}
+
+// The pages in use that have a sum, and how many have none.
+std::vector<uint64_t> Summed(const std::string& file, uint64_t* bare) {
+  const btree::Layout layout = btree::LayoutOf(file);
+  std::vector<uint64_t> summed;
+  for (uint64_t first : btree::FirstPages(layout)) {
+    uint64_t end = first;
+    while (layout.first_of[end] == first) ++end;
+    const uint64_t page = layout.meta.page_size;
+    const btree::SumState sum = btree::CheckSum(
+        std::string_view(file).substr(first * page, (end - first) * page));
+    EXPECT_NE(sum, btree::SumState::kWrong);
+    if (sum == btree::SumState::kRight) summed.push_back(first);
+  }
+  *bare = btree::FirstPages(layout).size() - summed.size();
+  return summed;
+}
+
+void PutEverythingAgain(Backend* backend) {
+  Batch batch;
+  for (Table table : kTables) {
+    for (auto& [key, value] : Scan(backend, table)) {
+      batch.Put(table, key, value);
+    }
+  }
+  ASSERT_TRUE(backend->Write(batch).ok());
+}
+
+void ExpectSound(Backend* backend) {
+  const auto fail = [](const std::string& fault) { ADD_FAILURE() << fault; };
+  EXPECT_TRUE(backend->Check(fail).ok());
+}
+
+TEST_F(EtcdFileTest, SumsComeAndGo) {
+  auto put = [](const Etcd& etcd, const std::string& name, int keys, int size) {
+    for (int i = 0; i < keys; ++i) {
+      Output(etcd.Ctl("put " + name + std::to_string(i) + " " +
+                      std::string(i * size + 1, 'v')));
+    }
+  };
+  { put(Etcd(directory_), "key", 60, 60); }
+  EXPECT_FALSE(Marked(db_));
+  uint64_t bare = 0;
+  EXPECT_TRUE(Summed(FileAt(db_), &bare).empty());
+  Rows rows;
+  {
+    auto backend = Open(db_);
+    PutEverythingAgain(backend.get());
+    PutEverythingAgain(backend.get());
+    rows = Scan(backend.get(), Table::kKey);
+    ExpectSound(backend.get());
+  }
+  EXPECT_TRUE(Marked(db_));
+  EXPECT_GT(Summed(FileAt(db_), &bare).size(), 20u);
+  EXPECT_EQ(bare, 0u);
+
+  { put(Etcd(directory_), "more", 10, 100); }
+  EXPECT_FALSE(Marked(db_));
+  std::string file = FileAt(db_);
+  const std::vector<uint64_t> summed = Summed(file, &bare);
+  EXPECT_GT(summed.size(), 10u);
+  EXPECT_GT(bare, 0u);
+  // What etcd left alone is still checked.
+  const uint64_t offset = summed[summed.size() / 2] * 4096;
+  file[offset + 3000] = static_cast<char>(file[offset + 3000] ^ 1);
+  const std::string damaged = directory_ + "/damaged";
+  ASSERT_TRUE(WriteFileAtomically(Env::Posix(), damaged, file).ok());
+  const Status status =
+      OpenBtreeBackend(Env::Posix(), damaged, {}, Logger::Null()).status();
+  EXPECT_EQ(status.code(), Code::kDataLoss);
+  EXPECT_NE(status.message().find("offset " + std::to_string(offset) + ": "),
+            std::string::npos);
+
+  std::string expected;
+  {
+    auto backend = Open(db_);
+    ExpectSound(backend.get());
+    Rows all = Scan(backend.get(), Table::kKey);
+    EXPECT_EQ(all.size(), rows.size() + 10);
+    EXPECT_TRUE(std::equal(rows.begin(), rows.end(), all.begin()));
+    PutEverythingAgain(backend.get());
+    expected = StatusLine(backend.get());
+  }
+  EXPECT_NE(EtcdctlStatus(db_).find(expected), std::string::npos);
+  const Etcd etcd(directory_);
+  const std::string count = Output(etcd.Ctl("get --prefix k -w fields"));
+  EXPECT_NE(count.find("\"Count\" : 60"), std::string::npos) << count;
 }
 
 }  // namespace

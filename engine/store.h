@@ -18,6 +18,7 @@
 #include "engine/lease_table.h"
 #include "engine/level.h"
 #include "engine/requests.h"
+#include "engine/scrub.h"
 
 namespace strata {
 
@@ -27,13 +28,16 @@ struct StoreOptions {
   Duration batch_interval = std::chrono::milliseconds(100);
   uint64_t batch_changes = limits::kTailChanges;
   uint64_t batch_bytes = limits::kTailBytes;
-  // Where the backend is written and compacted. Must outlive the Store.
+  ScrubOptions scrub = {};
+  // Where the backend is written, compacted and scrubbed. Must outlive the
+  // Store.
   Loop* flusher = nullptr;
   // Another thread, to open with: reads the key table while the opening thread
   // makes the index. Null: that one does both. Not used later.
   Loop* helper = nullptr;
-  // Called once, on the flusher, when the backend refuses a write for good: the
-  // process must stop rather than go on without it. Null: CHECK.
+  // Called once, on the flusher, when the backend refuses a write for good, be
+  // it for the disk or for damage it met: the process must stop rather than go
+  // on without it. Null: CHECK.
   std::function<void(const Status&)> on_fatal;
 };
 
@@ -66,6 +70,8 @@ class Store {
   // Bytes of changes not yet in the backend.
   virtual uint64_t tail_bytes() const = 0;
   virtual BackendSizes Sizes() const = 0;
+  // What the scrub found; each fault is logged too, with file and offset.
+  virtual ScrubStats scrub_stats() const = 0;
   // One record of a small table (members, cluster, ...), tail included.
   virtual StatusOr<std::optional<std::string>> Get(
       Table table, std::string_view key) const = 0;

@@ -27,13 +27,14 @@ class RestoreBatch;
 //   apply thread  takes mutex_ alone for each change of the index; a change is
 //                 seen once revision_ has its revision
 //   work          on the flusher (or in Close and WriteSnapshot): writes runs,
-//                 compacts; one at a time, under anchor_->mutex
+//                 compacts, scrubs; one at a time, under anchor_->mutex
 //
 // Locks are taken in this order: anchor_->mutex, tail_mutex_, mutex_.
 //
 // Files: store_open.cc, store.cc (changes, small tables), store_lease.cc,
 // store_range.cc (reads), store_changes.cc (reads by revision), store_txn.cc,
-// store_work.cc (runs to the backend), store_compact.cc, store_hash.cc.
+// store_work.cc (runs to the backend), store_compact.cc, store_scrub.cc,
+// store_hash.cc.
 class StoreImpl final : public Store {
  public:
   StoreImpl(std::unique_ptr<Backend> backend, StoreOptions options,
@@ -57,6 +58,7 @@ class StoreImpl final : public Store {
   }
   uint64_t tail_bytes() const override;
   BackendSizes Sizes() const override { return backend_->Sizes(); }
+  ScrubStats scrub_stats() const override;
   StatusOr<std::optional<std::string>> Get(Table table,
                                            std::string_view key) const override;
   StatusOr<std::vector<std::pair<std::string, std::string>>> List(
@@ -221,6 +223,11 @@ class StoreImpl final : public Store {
   bool EndStage(Compaction* job);
   void FinishCompaction(Compaction* job);
 
+  // --- store_scrub.cc ---
+  void StartScrub();
+  void ScrubStep();  // work
+  Duration ScrubTime(uint64_t bytes) const;
+
   // --- store_hash.cc ---
   // What a compaction at `at` would leave of the changes up to `compacted`, and
   // whether it would leave anything at all.
@@ -240,6 +247,11 @@ class StoreImpl final : public Store {
   KeyIndex index_;                          // guarded by mutex_
   std::shared_ptr<const ReadState> state_;  // guarded by mutex_
   Revision compact_revision_{-1};           // guarded by mutex_; -1: never
+
+  // Written by work.
+  std::atomic<uint64_t> scrub_passes_{0};
+  std::atomic<uint64_t> scrub_bytes_{0};
+  std::atomic<uint64_t> scrub_faults_{0};
 
   // Written by the apply thread.
   std::atomic<int64_t> revision_{1};
@@ -277,6 +289,7 @@ class StoreImpl final : public Store {
   Revision swept_;
   // Tombstones in the key table that no index entry leads to.
   std::vector<RemovedChange> orphans_;
+  uint64_t pass_faults_ = 0;        // of the scrub's pass
   std::vector<Callback> finished_;  // to be called once the mutex is free
 };
 

@@ -68,6 +68,7 @@ Status StoreImpl::Restore() {
   run_ = active_.get();
   state_ = std::make_shared<ReadState>(ReadState{active_, {}, view});
   if (scheduled > finished) StartCompaction(scheduled, 0, nullptr);
+  StartScrub();
   return Status::Ok();
 }
 

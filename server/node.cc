@@ -104,6 +104,7 @@ Status NodeImpl::OpenStore(DataDir* dir) {
   options.level = level_;
   options.batch_interval = options_.batch_interval;
   options.batch_changes = options_.batch_changes;
+  options.scrub = options_.scrub;
   options.flusher = world_.flusher;
   options.helper = world_.helper;
   options.on_fatal = [this](const Status& status) { Fail(status); };

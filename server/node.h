@@ -43,6 +43,7 @@ struct NodeOptions {
   BtreeOptions btree;
   Duration batch_interval = std::chrono::milliseconds(100);
   uint64_t batch_changes = limits::kTailChanges;
+  ScrubOptions scrub;
   uint64_t snapshot_count = limits::kSnapshotCount;
   uint64_t snapshot_catch_up_entries = limits::kSnapshotCatchUpEntries;
   uint64_t max_wals = limits::kMaxWals;
@@ -60,7 +61,7 @@ struct NodeOptions {
 struct NodeWorld {
   Env* env = nullptr;
   Loop* loop = nullptr;        // consensus and apply
-  Loop* flusher = nullptr;     // backend writes, compaction
+  Loop* flusher = nullptr;     // backend writes, compaction, scrub
   Loop* background = nullptr;  // log segments written ahead
   // A thread that has nothing to do while the node is opened and shares that
   // work; null: there is none.

@@ -191,6 +191,12 @@ void AddBackendFlags(StratadOptions* options, FlagSet* flags) {
       {{"map", [node] { node->btree.freelist_type = FreelistType::kMap; }},
        {"array", [node] { node->btree.freelist_type = FreelistType::kArray; }}},
       "How free pages are kept in memory: map or array."));
+  flags->Add(NumberFlag("scrub-bytes-per-second", &node->scrub.bytes_per_second,
+                        "Strata's own: how fast the backend's checksums are "
+                        "checked in the background; 0: not at all."));
+  flags->Add(DurationFlag("scrub-pause", &node->scrub.pause, "24h0m0s",
+                          "Strata's own: between two such passes through the "
+                          "file."));
   flags->Add(
       ChoiceFlag("backend", "btree",
                  {{"btree", [node] { node->backend = BackendKind::kBtree; }},
@@ -315,6 +321,7 @@ CommandLine ParseCommandLine(const std::vector<std::string>& arguments,
   options->listen_client_urls = {"http://localhost:2379"};
   options->grpc.threads =
       static_cast<int>(std::max(1U, std::thread::hardware_concurrency() / 2));
+  options->node.scrub.bytes_per_second = kScrubBytesPerSecond;
   options->node.advertise_client_urls = {"http://localhost:2379"};
   options->node.initial_advertise_peer_urls = {"http://localhost:2380"};
   FlagSet flags;

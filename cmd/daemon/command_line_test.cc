@@ -72,6 +72,8 @@ TEST(CommandLineTest, EveryFlagArrives) {
                "--memory-mlock",
                "--backend-batch-interval=20ms",
                "--backend-batch-limit=21",
+               "--scrub-bytes-per-second=22",
+               "--scrub-pause=23s",
                "--backend-bbolt-freelist-type=array",
                "--backend=mem",
                "--initial-cluster=n=http://127.0.0.1:22",
@@ -101,6 +103,8 @@ TEST(CommandLineTest, EveryFlagArrives) {
   EXPECT_EQ(options.grpc.threads, 19);
   EXPECT_TRUE(options.node.btree.mlock);
   EXPECT_EQ(options.node.batch_interval, std::chrono::milliseconds(20));
+  EXPECT_EQ(options.node.scrub.bytes_per_second, 22u);
+  EXPECT_EQ(options.node.scrub.pause, std::chrono::seconds(23));
   EXPECT_EQ(options.node.batch_changes, 21u);
   EXPECT_EQ(options.node.btree.freelist_type, FreelistType::kArray);
   EXPECT_EQ(options.node.backend, BackendKind::kMem);

@@ -12,19 +12,21 @@ Checker::Checker(const PageSource& source, const Meta& meta, CheckDepth depth,
       meta_(meta),
       depth_(depth),
       report_(std::move(report)),
-      reached_(meta.high_water, false) {}
+      reached_(meta.high_water, false),
+      heads_(meta.high_water, false) {}
 
 void Checker::Walk() {
   reached_[0] = reached_[1] = true;
-  if (meta_.freelist != kNoFreelist) {
-    const PageId id(meta_.freelist);
-    if (const char* reason = source_.CheckExtent(id)) {
-      Fault(id, reason);
-    } else {
-      Reach(id, uint64_t{source_.header(id).overflow} + 1);
-    }
-  }
+  if (meta_.freelist != kNoFreelist) WalkFreelist(PageId(meta_.freelist));
   WalkTree(PageId(meta_.root.root), 0);
+}
+
+void Checker::WalkFreelist(PageId id) {
+  if (const Status status = source_.Verify(id); !status.ok()) {
+    Fault(status);
+  } else {
+    Reach(id, uint64_t{source_.header(id).overflow} + 1);
+  }
 }
 
 void Checker::WalkTree(PageId root, int depth) {
@@ -43,12 +45,13 @@ void Checker::WalkPage(PageId id, const Bounds& bounds, int depth) {
     Fault(id, reason);
     return;
   }
-  if (!Reach(id, uint64_t{source_.header(id).overflow} + 1)) return;
+  // Before its overflow is believed.
   StatusOr<Page> page = source_.Read(id);
   if (!page.ok()) {
     Fault(page.status());
     return;
   }
+  if (!Reach(id, uint64_t{source_.header(id).overflow} + 1)) return;
   Show(id, *page, /*is_inline=*/false, depth);
   if (page->is_leaf()) {
     if (leaf_depth_ < 0) leaf_depth_ = depth;
@@ -246,6 +249,7 @@ std::vector<PageRun> Checker::Unreached() const {
 }
 
 bool Checker::Reach(PageId first, uint64_t count) {
+  heads_[first.value()] = true;
   for (uint64_t i = 0; i < count; ++i) {
     if (reached_[(first + i).value()]) return Fault(first + i, "reached twice");
     reached_[(first + i).value()] = true;

@@ -65,6 +65,10 @@ class Checker {
   // What Walk() of kAll or kStrict did not reach.
   std::vector<PageRun> Unreached() const;
 
+  // The pages that Walk() of any depth reached, by number, without those that
+  // follow a page and belong to it.
+  const std::vector<bool>& heads() const { return heads_; }
+
  private:
   // A subtree's keys are in [low, high); no high: no end.
   struct Bounds {
@@ -88,6 +92,7 @@ class Checker {
                   std::vector<Item>* items);
   // False, after a fault, if one of the pages was reached before.
   bool Reach(PageId first, uint64_t count);
+  void WalkFreelist(PageId id);
   bool Fault(PageId page, std::string_view what);
   bool Fault(const Status& fault);
 
@@ -98,6 +103,7 @@ class Checker {
   Visitor visitor_;
   std::vector<std::string_view> bucket_;  // the one being walked
   std::vector<bool> reached_;
+  std::vector<bool> heads_;
   bool stopped_ = false;
   int leaf_depth_ = -1;  // of the tree being walked, once a leaf was met
 };

@@ -13,6 +13,7 @@
 #include "base/fake_env.h"
 #include "base/random.h"
 #include "engine/btree/database.h"
+#include "engine/btree/file_testing.h"
 
 namespace strata::btree {
 namespace {
@@ -158,9 +159,10 @@ struct CrashRun {
   std::string fault;
 };
 
-// Power off at every operation of the batches from `from` on.
+// Power off at every operation of the batches from `from` on. `foreign`: what
+// is before was written by bbolt.
 CrashRun CrashEverywhere(const Story& story, size_t from, BtreeOptions options,
-                         const PlantedBugs& bugs) {
+                         const PlantedBugs& bugs, bool foreign = false) {
   options.initial_mmap_bytes = 0;
   FakeEnv start;
   CHECK_OK(start.MakeDirs("d"));
@@ -170,6 +172,11 @@ CrashRun CrashEverywhere(const Story& story, size_t from, BtreeOptions options,
     for (size_t i = 0; i < from; ++i) {
       CHECK_OK((*backend)->Write(story.batches()[i]));
     }
+  }
+  if (foreign) {
+    auto bytes = ReadFile(&start, kPath, 64 << 20);
+    CHECK_OK(bytes);
+    CHECK_OK(WriteFileAtomically(&start, kPath, WithoutSums(*bytes)));
   }
   CrashRun run;
   for (;;) {
@@ -208,6 +215,17 @@ TEST_P(CrashTest, EveryPointOfOlderFile) {
   CrashRun run = CrashEverywhere(story, 32, GetParam(), {});
   EXPECT_EQ(run.fault, "");
   EXPECT_GT(run.points, 40u);
+}
+
+// The mark that every page has a sum is never there too early.
+TEST_P(CrashTest, EveryPointOfForeignFile) {
+  Story story(3, 22);
+  CrashRun run = CrashEverywhere(story, 14, GetParam(), {}, /*foreign=*/true);
+  EXPECT_EQ(run.fault, "");
+  EXPECT_GE(run.points, 30u);
+  run = CrashEverywhere(story, 14, GetParam(), {.mark_at_once = true},
+                        /*foreign=*/true);
+  EXPECT_NE(run.fault, "");
 }
 
 // A bug is found if some point of some story shows it.

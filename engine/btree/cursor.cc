@@ -64,6 +64,7 @@ StatusOr<std::optional<Item>> Find(const PageSource& source,
                                    const Bucket& bucket, std::string_view key) {
   if (!bucket.exists) return std::optional<Item>();
   if (bucket.root == 0) {
+    RETURN_IF_ERROR(source.CheckSumOf(bucket.where));
     return FindOnLeaf(source, bucket.where, bucket.leaf, key);
   }
   PageId id(bucket.root);
@@ -101,6 +102,8 @@ void Cursor::Start(const std::string_view* key) {
   status_ = Status::Ok();
   if (!bucket_->exists) return;
   if (bucket_->root == 0) {
+    status_ = source_->CheckSumOf(bucket_->where);
+    if (!status_.ok()) return;
     Descend(bucket_->where, bucket_->leaf, key);
   } else {
     PageId root(bucket_->root);

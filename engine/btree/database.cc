@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/btree/checker.h"
+#include "engine/btree/scrubber.h"
 #include "engine/btree/state.h"
 #include "engine/btree/transaction.h"
 
@@ -41,6 +42,9 @@ class Database : public Backend {
   Status Write(const Batch& batch) override;
   Status Sync() override { return failed_; }
   Status Check(const std::function<void(const std::string&)>& report) override;
+  StatusOr<ScrubProgress> ScrubStep(
+      uint64_t max_bytes,
+      const std::function<void(const std::string&)>& report) override;
   Status WriteSnapshot(const View& view, const Sink& sink) override;
   BackendSizes Sizes() const override;
 
@@ -49,13 +53,17 @@ class Database : public Backend {
                                               const Meta& meta);
   Status ReleasePages();
   Status Commit(const Batch& batch, bool* decided);
-  Status Publish(const Meta& meta);
+  Status Publish(const Meta& meta, SumRule rule);
+  void MakeNotes(uint64_t pages);
+  PageSource Source(const Meta& meta, SumRule rule) const;
 
   // Used by the writing thread alone.
   const std::unique_ptr<PageFile> file_;
   const BtreeOptions options_;
   const PlantedBugs bugs_;
   Freelist freelist_;
+  Scrubber scrubber_;
+  std::shared_ptr<PageNotes> notes_;
   Status failed_;  // what ended writing for good
 
   mutable std::mutex mutex_;
@@ -66,11 +74,32 @@ class Database : public Backend {
 };
 
 Status Database::Load() {
-  ASSIGN_OR_RETURN(Meta meta, file_->Load());
+  ASSIGN_OR_RETURN(const FoundMeta found, file_->Load());
+  const Meta& meta = found.meta;
+  const SumRule rule =
+      found.all_sums ? SumRule::kEverywhere : SumRule::kIfThere;
+  MakeNotes(meta.high_water);
   ASSIGN_OR_RETURN(std::vector<PageRun> free,
-                   LoadFreelist(file_->Source(meta), meta));
+                   LoadFreelist(Source(meta, rule), meta));
+  scrubber_.Start(PageId(meta.high_water), free);
+  if (meta.freelist == kNoFreelist) scrubber_.AllChecked();
   CHECK(freelist_.Load(std::move(free)));
-  return Publish(meta);
+  return Publish(meta, rule);
+}
+
+// Twice the room that is needed, so that more is seldom asked for.
+void Database::MakeNotes(uint64_t pages) {
+  if (notes_ == nullptr) {
+    notes_ = std::make_shared<PageNotes>(2 * pages);
+  } else if (notes_->pages() < pages) {
+    notes_ = std::make_shared<PageNotes>(2 * pages, *notes_);
+  }
+}
+
+PageSource Database::Source(const Meta& meta, SumRule rule) const {
+  const PageSource source = file_->Source(meta);
+  if (bugs_.no_sums_checked) return source;
+  return source.WithSums(rule, notes_.get());
 }
 
 // A stored list is taken, and the branches checked against it; else all trees
@@ -150,8 +179,13 @@ Status Database::Commit(const Batch& batch, bool* decided) {
   RETURN_IF_ERROR(ReleasePages());
   // The current state goes only with the next, which is made below.
   const State& current = *states_.back();
-  Transaction tx(current.source(), current.meta(), &freelist_,
+  // What rotted since it was found sound must not be copied under a new sum.
+  Transaction tx(current.source().CheckedAgain(), current.meta(), &freelist_,
                  {options_.fill_fraction, options_.freelist_sync});
+  // What a commit writes has sums.
+  const bool all_sums = current.source().sum_rule() == SumRule::kEverywhere ||
+                        scrubber_.AllHaveSums(*notes_) || bugs_.mark_at_once;
+  const SumRule rule = all_sums ? SumRule::kEverywhere : SumRule::kIfThere;
   std::array<std::vector<Change>, kTableCount> changes;
   for (const Batch::Change& change : batch.changes()) {
     changes[static_cast<int>(change.table)].push_back(
@@ -164,9 +198,12 @@ Status Database::Commit(const Batch& batch, bool* decided) {
     }
     ASSIGN_OR_RETURN(bool changed, tx.Finish());
     if (!changed) return Status::Ok();
-    RETURN_IF_ERROR(file_->Commit(tx.meta(), tx.dirty(), decided));
+    RETURN_IF_ERROR(file_->Commit(tx.meta(), rule == SumRule::kEverywhere,
+                                  tx.dirty(), decided));
     *decided = false;
-    return Publish(tx.meta());
+    MakeNotes(tx.meta().high_water);
+    scrubber_.Commit(tx, notes_.get());
+    return Publish(tx.meta(), rule);
   };
   Status status = run();
   if (status.ok()) {
@@ -178,9 +215,9 @@ Status Database::Commit(const Batch& batch, bool* decided) {
 }
 
 // Makes `meta`, which is in the file, what new views see.
-Status Database::Publish(const Meta& meta) {
-  ASSIGN_OR_RETURN(auto state,
-                   State::Make(file_->Source(meta), meta, file_->mapping()));
+Status Database::Publish(const Meta& meta, SumRule rule) {
+  ASSIGN_OR_RETURN(auto state, State::Make(Source(meta, rule), meta,
+                                           file_->mapping(), notes_));
   std::lock_guard<std::mutex> lock(mutex_);
   sizes_.file_bytes = meta.high_water * meta.page_size;
   sizes_.in_use_bytes =
@@ -191,21 +228,49 @@ Status Database::Publish(const Meta& meta) {
 
 Status Database::Check(const std::function<void(const std::string&)>& report) {
   const State& current = *states_.back();
-  Checker checker(current.source(), current.meta(), CheckDepth::kStrict,
+  bool faultless = true;
+  const PageSource source = current.source().CheckedAgain();
+  Checker checker(source, current.meta(), CheckDepth::kStrict,
                   [&](const Status& fault) {
+                    faultless = false;
                     report(fault.message());
                     return true;
                   });
+  if (Status metas = file_->CheckMetas(); !metas.ok()) {
+    report(metas.message());
+  }
   checker.Walk();
+  if (faultless) scrubber_.AllChecked();
+  // What lies below damage would be told page by page.
+  const auto compare = [&](const std::vector<PageRun>& free) {
+    if (faultless) {
+      checker.CompareFreelist(free);
+    } else {
+      checker.ExpectUnreached(free);
+    }
+  };
   std::vector<PageRun> free;
   if (!freelist_.All(&free)) report(file_->path() + ": a page is free twice");
-  checker.CompareFreelist(free);
+  compare(free);
   if (current.meta().freelist != kNoFreelist) {
-    ASSIGN_OR_RETURN(free, Freelist::Decode(current.source(),
-                                            PageId(current.meta().freelist)));
-    checker.CompareFreelist(free);
+    auto stored = Freelist::Decode(source, PageId(current.meta().freelist));
+    if (!stored.ok()) {
+      report(stored.status().message());
+    } else {
+      compare(*stored);
+    }
   }
   return Status::Ok();
+}
+
+StatusOr<ScrubProgress> Database::ScrubStep(
+    uint64_t max_bytes, const std::function<void(const std::string&)>& report) {
+  if (scrubber_.at_start()) {
+    Status metas = file_->CheckMetas();
+    if (!metas.ok()) report(metas.message());
+  }
+  return scrubber_.Step(states_.back()->source().CheckedAgain(), max_bytes,
+                        report);
 }
 
 Status Database::WriteSnapshot(const View& view, const Sink& sink) {
@@ -213,16 +278,27 @@ Status Database::WriteSnapshot(const View& view, const Sink& sink) {
   const Meta& meta = state.meta();
   Meta older = meta;
   --older.tx;
+  // A copy is for others: it must not take damage along.
+  const PageSource source = state.source().CheckedAgain();
+  Status fault;
+  Checker checker(source, meta, CheckDepth::kBranches, [&](const Status& s) {
+    fault = s;
+    return false;
+  });
+  checker.Walk();
+  RETURN_IF_ERROR(fault);
+  const bool all_sums = source.sum_rule() == SumRule::kEverywhere;
   for (int slot = 0; slot < 2; ++slot) {
     const bool newest = static_cast<int>(meta.tx % 2) == slot;
-    RETURN_IF_ERROR(sink(EncodeMeta(newest ? meta : older, slot)));
+    RETURN_IF_ERROR(sink(EncodeMeta(newest ? meta : older, slot, all_sums)));
   }
-  const uint64_t end = meta.high_water * meta.page_size;
-  for (uint64_t at = 2 * uint64_t{meta.page_size}; at < end;) {
-    const uint64_t bytes = std::min(kSnapshotPiece, end - at);
-    const char* from = state.source().at(PageId(0)) + at;
-    RETURN_IF_ERROR(sink(std::string_view(from, bytes)));
-    at += bytes;
+  const uint64_t step = kSnapshotPiece / meta.page_size;
+  for (uint64_t id = 2; id < meta.high_water; id += step) {
+    const uint64_t end = std::min(id + step, meta.high_water);
+    for (uint64_t i = id; i < end; ++i) {
+      if (checker.heads()[i]) RETURN_IF_ERROR(source.Verify(PageId(i)));
+    }
+    RETURN_IF_ERROR(sink({source.at(PageId(id)), (end - id) * meta.page_size}));
   }
   return Status::Ok();
 }

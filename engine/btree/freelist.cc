@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "engine/btree/sum.h"
 
 namespace strata::btree {
 namespace {
@@ -108,8 +109,8 @@ bool Freelist::All(std::vector<PageRun>* runs) const {
 }
 
 uint64_t Freelist::PagesFor(uint64_t ids, uint32_t page_size) {
-  uint64_t bytes = kHeaderBytes + NumbersFor(ids) * sizeof(uint64_t);
-  return (bytes + page_size - 1) / page_size;
+  return PagesForBytes(kHeaderBytes + NumbersFor(ids) * sizeof(uint64_t),
+                       page_size);
 }
 
 std::string Freelist::Encode(const std::vector<PageRun>& runs, PageId id,
@@ -130,7 +131,7 @@ std::string Freelist::Encode(const std::vector<PageRun>& runs, PageId id,
   for (const PageRun& run : runs) {
     for (uint64_t i = 0; i < run.count; ++i) append(run.first.value() + i);
   }
-  CHECK_LE(static_cast<size_t>(out - page.data()), page.size());
+  CHECK_LE(static_cast<size_t>(out - page.data()), RoomIn(page.size()));
   return page;
 }
 
@@ -143,6 +144,7 @@ StatusOr<std::vector<PageRun>> Freelist::Decode(const PageSource& source,
   if (header.flags != kFreelistPage) {
     return source.Damaged(id, "not a freelist");
   }
+  RETURN_IF_ERROR(source.CheckSumOf(id));
   const char* in = source.at(id) + kHeaderBytes;
   const uint64_t room =
       ((uint64_t{header.overflow} + 1) * source.page_size() - kHeaderBytes) /

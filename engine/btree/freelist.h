@@ -63,8 +63,8 @@ class Freelist {
   // is there twice.
   [[nodiscard]] bool All(std::vector<PageRun>* runs) const;
 
-  // The page that stores a list as All() gives it, over as many pages as
-  // PagesFor() says for at least that many ids.
+  // The page that stores a list as All() gives it, without its sum, over as
+  // many pages as PagesFor() says for at least that many ids.
   static uint64_t PagesFor(uint64_t ids, uint32_t page_size);
   static std::string Encode(const std::vector<PageRun>& runs, PageId id,
                             uint64_t pages, uint32_t page_size);

@@ -45,8 +45,9 @@ Status WriteZeros(uint64_t bytes, const Backend::Sink& sink) {
 }  // namespace
 
 std::string EmptyImage(uint32_t page_size) {
-  std::string image = EncodeMeta(FirstMeta(page_size, 0), 0) +
-                      EncodeMeta(FirstMeta(page_size, 1), 1);
+  std::string image =
+      EncodeMeta(FirstMeta(page_size, 0), 0, /*all_sums=*/false) +
+      EncodeMeta(FirstMeta(page_size, 1), 1, /*all_sums=*/false);
   image.resize(kFirstHighWater * page_size);
   PageHeader freelist = {kFirstFreelist, kFreelistPage, 0, 0};
   PageHeader leaf = {kFirstRoot, kLeafPage, 0, 0};
@@ -80,9 +81,11 @@ Status WriteImage(const View* view, uint32_t page_size,
 
   Meta older = tx.meta();
   --older.tx;
-  const int slot = static_cast<int>(tx.meta().tx % 2);
-  RETURN_IF_ERROR(sink(EncodeMeta(slot == 0 ? tx.meta() : older, 0)));
-  RETURN_IF_ERROR(sink(EncodeMeta(slot == 0 ? older : tx.meta(), 1)));
+  for (int slot = 0; slot < 2; ++slot) {
+    const bool newest = static_cast<int>(tx.meta().tx % 2) == slot;
+    RETURN_IF_ERROR(
+        sink(EncodeMeta(newest ? tx.meta() : older, slot, /*all_sums=*/true)));
+  }
   uint64_t at = 2 * uint64_t{page_size};
   for (const DirtyRun& run : tx.dirty()) {
     const uint64_t offset = run.first.value() * page_size;

@@ -13,7 +13,8 @@ namespace strata::btree {
 std::string EmptyImage(uint32_t page_size);
 
 // A whole file with the ten tables, holding what `view` (of any backend) shows;
-// with a null view the tables are empty. Given to `sink` in file order.
+// with a null view the tables are empty. Every page has a sum. Given to `sink`
+// in file order.
 Status WriteImage(const View* view, uint32_t page_size,
                   const Backend::Sink& sink);
 

@@ -45,6 +45,9 @@ TEST(ImageTest, WorkedExample) {
             "04000000000000000000000000000000"
             "ffffffffffffffff0500000000000000"
             "02000000000000008075b171d1997629");
+  EXPECT_EQ(HexAt(image, 0x50, 8), "416c6c3125c26d9d");
+  EXPECT_EQ(HexAt(image, 0x1050, 8), "416c6c31102dbc4a");
+  EXPECT_EQ(HexAt(image, 0x4ff8, 8), "53756d310a118813");
   EXPECT_EQ(HexAt(image, 0x4000, 32),
             "040000000000000002000a0000000000"
             "01000000a00000000500000020000000");

@@ -192,8 +192,12 @@ Tree Inspection::TreeOf(int slot) const {
   Tree tree;
   tree.meta = metas_.metas[slot];
   tree.meta.high_water = std::min(tree.meta.high_water, pages());
+  tree.notes = std::make_shared<PageNotes>(tree.meta.high_water);
   tree.source = PageSource(data(), tree.meta.page_size,
-                           PageId(tree.meta.high_water), &path());
+                           PageId(tree.meta.high_water), &path())
+                    .WithSums(metas_.all_sums[slot] ? SumRule::kEverywhere
+                                                    : SumRule::kIfThere,
+                              tree.notes.get());
   return tree;
 }
 

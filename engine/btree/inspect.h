@@ -18,7 +18,8 @@ namespace strata::btree {
 struct Tree {
   // The meta's, but with a high water mark that is inside the file.
   Meta meta;
-  PageSource source;
+  PageSource source;  // checks the sums
+  std::shared_ptr<PageNotes> notes;
 };
 
 // A file opened to be looked at; nothing is ever written. Used by one thread.

@@ -1,34 +1,21 @@
 #include "engine/btree/meta.h"
 
 #include <bit>
-#include <optional>
 #include <vector>
 
 #include "base/bytes.h"
+#include "engine/btree/sum.h"
 
 namespace strata::btree {
 namespace {
 
 constexpr size_t kMetaBytes = kHeaderBytes + sizeof(Meta);
+// The mark must reach the disk with its meta.
+static_assert(kMetaBytes + kSumBytes <= 512);
 
 Status Bad(const File& file, uint64_t offset, const std::string& what) {
   return DataLossError(file.path() + " offset " + std::to_string(offset) +
                        ": " + what);
-}
-
-// Looks for meta 1 where each page size would put it, for when meta 0 is bad
-// and cannot tell.
-std::optional<Meta> FindMeta1(const File& file, uint64_t file_bytes) {
-  char bytes[kMetaBytes];
-  for (uint32_t size = kMinPageSize; size <= kMaxPageSize; size *= 2) {
-    Meta meta;
-    if (size + kMetaBytes > file_bytes) break;
-    if (!file.ReadAt(size, kMetaBytes, bytes).ok()) break;
-    if (DecodeMeta(bytes, 1, &meta).empty() && meta.page_size == size) {
-      return meta;
-    }
-  }
-  return std::nullopt;
 }
 
 std::string FieldFault(const Meta& meta) {
@@ -56,13 +43,14 @@ uint64_t MetaChecksum(const Meta& meta) {
   return sum;
 }
 
-std::string EncodeMeta(const Meta& meta, int slot) {
+std::string EncodeMeta(const Meta& meta, int slot, bool all_sums) {
   Meta sealed = meta;
   sealed.checksum = MetaChecksum(meta);
   PageHeader header = {static_cast<uint64_t>(slot), kMetaPage, 0, 0};
   std::string page(meta.page_size, '\0');
   std::memcpy(page.data(), &header, sizeof header);
   std::memcpy(page.data() + kHeaderBytes, &sealed, sizeof sealed);
+  if (all_sums) SetMark(page.data(), page.size());
   return page;
 }
 
@@ -93,39 +81,73 @@ int MetaPair::Newest() const {
   return faults[1].empty() && metas[1].tx > metas[0].tx ? 1 : 0;
 }
 
+namespace {
+
+constexpr char kEndsInMetas[] = "the file ends inside its meta pages";
+
+// The meta at pair->offsets[slot], with the rest of its page.
+Status ReadMeta(const File& file, uint64_t file_bytes, int slot,
+                MetaPair* pair) {
+  const uint64_t offset = pair->offsets[slot];
+  Meta& meta = pair->metas[slot];
+  std::string& fault = pair->faults[slot];
+  std::string page(kMetaBytes, '\0');
+  RETURN_IF_ERROR(file.ReadAt(offset, page.size(), page.data()));
+  fault = DecodeMeta(page.data(), slot, &meta);
+  if (!fault.empty()) return Status::Ok();
+  // A file cut here is refused for its length.
+  if (offset + meta.page_size > file_bytes) return Status::Ok();
+  page.resize(meta.page_size);
+  RETURN_IF_ERROR(file.ReadAt(offset, page.size(), page.data()));
+  const SumState mark = CheckMark(page);
+  pair->all_sums[slot] = mark == SumState::kRight;
+  if (mark == SumState::kWrong) {
+    fault = "behind the meta are neither zeros nor a sound mark";
+  }
+  return Status::Ok();
+}
+
+// Looks for meta 1 where each page size would put it, for when meta 0 is bad
+// and cannot tell.
+Status FindMeta1(const File& file, uint64_t file_bytes, MetaPair* pair) {
+  for (uint64_t size = kMinPageSize; size <= kMaxPageSize; size *= 2) {
+    if (size + kMetaBytes > file_bytes) break;
+    pair->offsets[1] = size;
+    RETURN_IF_ERROR(ReadMeta(file, file_bytes, 1, pair));
+    if (pair->faults[1].empty() && pair->metas[1].page_size == size) {
+      return Status::Ok();
+    }
+  }
+  pair->offsets[1] = 0;
+  pair->faults[1] = "no meta page at any page size";
+  return Status::Ok();
+}
+
+}  // namespace
+
 StatusOr<MetaPair> ReadBothMetas(const File& file, uint64_t file_bytes) {
   MetaPair pair;
   if (file_bytes < 2 * kMinPageSize) {
     const bool empty = file_bytes == 0;
     for (int slot = 0; slot < 2; ++slot) {
       pair.offsets[slot] = file_bytes;
-      pair.faults[slot] =
-          empty ? "the file is empty" : "the file ends inside its meta pages";
+      pair.faults[slot] = empty ? "the file is empty" : kEndsInMetas;
     }
     return pair;
   }
-  char bytes[kMetaBytes];
-  RETURN_IF_ERROR(file.ReadAt(0, kMetaBytes, bytes));
-  pair.faults[0] = DecodeMeta(bytes, 0, &pair.metas[0]);
+  RETURN_IF_ERROR(ReadMeta(file, file_bytes, 0, &pair));
   if (!pair.faults[0].empty()) {
-    const std::optional<Meta> found = FindMeta1(file, file_bytes);
-    if (found) {
-      pair.metas[1] = *found;
-      pair.offsets[1] = found->page_size;
-    } else {
-      pair.faults[1] = "no meta page at any page size";
-    }
+    RETURN_IF_ERROR(FindMeta1(file, file_bytes, &pair));
     return pair;
   }
   const uint64_t offset = pair.metas[0].page_size;
   pair.offsets[1] = offset;
   if (offset + kMetaBytes > file_bytes) {
     pair.offsets[1] = file_bytes;
-    pair.faults[1] = "the file ends inside its meta pages";
+    pair.faults[1] = kEndsInMetas;
     return pair;
   }
-  RETURN_IF_ERROR(file.ReadAt(offset, kMetaBytes, bytes));
-  pair.faults[1] = DecodeMeta(bytes, 1, &pair.metas[1]);
+  RETURN_IF_ERROR(ReadMeta(file, file_bytes, 1, &pair));
   if (pair.faults[1].empty() && pair.metas[1].page_size != offset) {
     pair.faults[1] = "page size differs from that of meta 0";
   }
@@ -140,7 +162,7 @@ StatusOr<FoundMeta> ReadMetas(const File& file, uint64_t file_bytes,
     if (pair.faults[slot].empty() || (accept_one && newest >= 0)) continue;
     return Bad(file, pair.offsets[slot], pair.faults[slot]);
   }
-  return FoundMeta{pair.metas[newest], newest};
+  return FoundMeta{pair.metas[newest], newest, pair.all_sums[newest]};
 }
 
 }  // namespace strata::btree

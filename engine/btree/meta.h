@@ -31,8 +31,9 @@ static_assert(sizeof(Meta) == 64);
 
 uint64_t MetaChecksum(const Meta& meta);
 
-// A whole page for slot 0 or 1, checksum set.
-std::string EncodeMeta(const Meta& meta, int slot);
+// A whole page for slot 0 or 1, checksum set. `all_sums`: every page that this
+// meta's state uses has a sum; the mark of that is in the same sector.
+std::string EncodeMeta(const Meta& meta, int slot, bool all_sums);
 
 // Reads the meta that starts at the front of `bytes` (at least 80 of them).
 // Empty if it is sound, else what is wrong with it.
@@ -42,6 +43,9 @@ std::string DecodeMeta(const char* bytes, int slot, Meta* meta);
 struct MetaPair {
   Meta metas[2];
   std::string faults[2];  // what is wrong with each; empty if it is sound
+  // It has the mark. Each meta's mark speaks for its own state alone: bbolt may
+  // have written the other, and with it pages without sums.
+  bool all_sums[2] = {false, false};
   uint64_t offsets[2] = {0, 0};  // where they are, or should be
 
   // The newer of the sound ones; -1 if there is none.
@@ -54,12 +58,14 @@ StatusOr<MetaPair> ReadBothMetas(const File& file, uint64_t file_bytes);
 
 struct FoundMeta {
   Meta meta;
-  int slot = 0;  // where it is; the next one goes to the other
+  int slot = 0;           // where it is; the next one goes to the other
+  bool all_sums = false;  // it has the mark
 };
 
-// The newest meta of a file of `file_bytes`. Both must be sound: a meta is one
-// sector, so a crash leaves the old or the new, and a bad one is damage that
-// may hide the last commit. With `accept_one` the sound one is taken.
+// The newest meta of a file of `file_bytes`. Both, and the rest of their pages,
+// must be sound: a meta is one sector, so a crash leaves the old or the new,
+// and a bad one is damage that may hide the last commit. With `accept_one` the
+// sound one is taken.
 StatusOr<FoundMeta> ReadMetas(const File& file, uint64_t file_bytes,
                               bool accept_one);
 

@@ -59,7 +59,7 @@ TEST_F(MetaTest, TheNewerMayBeInEitherSlot) {
   meta.root.root = 3;
   meta.high_water = 4;
   meta.tx = 7;
-  CHECK_OK(file_->WriteAt(0, EncodeMeta(meta, 0)));
+  CHECK_OK(file_->WriteAt(0, EncodeMeta(meta, 0, false)));
   auto found = Read();
   ASSERT_TRUE(found.ok()) << found.ToString();
   EXPECT_EQ(found->slot, 0);

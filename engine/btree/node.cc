@@ -1,6 +1,9 @@
 #include "engine/btree/node.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "engine/btree/sum.h"
 
 namespace strata::btree {
 namespace {
@@ -59,19 +62,20 @@ void EncodeNode(const Node& node, PageId id, uint32_t overflow, char* out) {
 
 std::vector<Node> Split(Node node, uint32_t page_size, double fill) {
   size_t rest = NodeBytes(node);  // what is not yet in a finished piece
+  const size_t room = RoomIn(page_size);
   std::vector<Node> pieces;
-  if (rest <= page_size && node.items.size() <= kMaxElements) {
+  if (rest <= room && node.items.size() <= kMaxElements) {
     pieces.push_back(std::move(node));
     return pieces;
   }
   const size_t least = node.leaf ? 1 : 2;
-  const auto threshold = static_cast<size_t>(page_size * fill);
+  const auto threshold = std::min(static_cast<size_t>(page_size * fill), room);
   Node piece = EmptyPieceOf(node);
   size_t bytes = kHeaderBytes;
   for (size_t i = 0; i < node.items.size(); ++i) {
     size_t item = ItemBytes(node.items[i]);
     bool full = bytes + item > threshold || piece.items.size() == kMaxElements;
-    bool rest_fits = rest <= page_size &&
+    bool rest_fits = rest <= room &&
                      node.items.size() - i + piece.items.size() <= kMaxElements;
     if (full && !rest_fits && piece.items.size() >= least &&
         node.items.size() - i >= least) {

@@ -36,14 +36,15 @@ inline size_t ItemBytes(const Item& item) {
 // Of the page it would make.
 size_t NodeBytes(const Node& node);
 
-// Writes the node as a page; `out` has NodeBytes() and more, all zero.
+// Writes the node as a page, without its sum; `out` has NodeBytes() and more,
+// all zero.
 // REQUIRES: !node.only_child and at most kMaxElements items
 void EncodeNode(const Node& node, PageId id, uint32_t overflow, char* out);
 
 // Pieces of the same tree level, in order, each of a page or, where single
-// items are large, a page with overflow. A node that fits in one page stays
-// whole; else each piece but the last is filled to `fill` of a page. A branch
-// piece has at least two children, if the node has.
+// items are large, a page with overflow. A node that fits in one page, with its
+// sum, stays whole; else each piece but the last is filled to `fill` of a page.
+// A branch piece has at least two children, if the node has.
 std::vector<Node> Split(Node node, uint32_t page_size, double fill);
 
 }  // namespace strata::btree

@@ -8,15 +8,12 @@
 #include <string_view>
 
 #include "base/status.h"
-#include "base/types.h"
+#include "engine/btree/ids.h"
+#include "engine/btree/page_notes.h"
 
 namespace strata::btree {
 
 // The bytes of bbolt's file, little-endian; format.md has the whole of it.
-
-using PageId = TaggedInt<struct PageIdTag, uint64_t>;
-// A transaction: one more with each commit.
-using TxId = TaggedInt<struct TxIdTag, uint64_t>;
 
 inline constexpr uint16_t kBranchPage = 0x01;
 inline constexpr uint16_t kLeafPage = 0x02;
@@ -184,6 +181,13 @@ class Page {
   bool leaf_ = true;
 };
 
+// What a state says of its pages' sums (sum.h).
+enum class SumRule {
+  kUnchecked,  // they are not looked at: pages being made in memory
+  kIfThere,    // a page without one is taken as it is
+  kEverywhere  // a page without one is damaged: the state's meta has the mark
+};
+
 // The pages of one state in memory: ids below `high_water`. A value; the memory
 // must outlive it.
 class PageSource {
@@ -197,6 +201,13 @@ class PageSource {
         high_water_(high_water),
         path_(path) {}
 
+  // The same pages, each one's sum checked when `notes` do not say that it was.
+  // What is found is noted. REQUIRES: `notes` have room for all pages
+  PageSource WithSums(SumRule rule, PageNotes* notes) const;
+  // The same, checked at each use.
+  PageSource CheckedAgain() const;
+  SumRule sum_rule() const { return sum_rule_; }
+
   // The branch or leaf page `id`; DataLoss if it is not one.
   StatusOr<Page> Read(PageId id) const {
     Page page;
@@ -204,7 +215,23 @@ class PageSource {
     if (reason != nullptr) [[unlikely]] {
       return Damaged(id, reason);
     }
+    RETURN_IF_ERROR(CheckSumOf(id));
     return page;
+  }
+
+  // OK if the page, of whatever kind, is inside and sound as far as its sum can
+  // tell.
+  Status Verify(PageId id) const {
+    const char* reason = CheckExtent(id);
+    return reason != nullptr ? Damaged(id, reason) : CheckSumOf(id);
+  }
+  // The same for a page whose extent was checked.
+  // REQUIRES: CheckExtent(id) found nothing
+  Status CheckSumOf(PageId id) const {
+    if (known_ == nullptr || !known_->sound(id)) [[unlikely]] {
+      return VerifySum(id);
+    }
+    return Status::Ok();
   }
 
   // The page's header. REQUIRES: id < high_water()
@@ -239,10 +266,16 @@ class PageSource {
     return reason;
   }
 
+  Status VerifySum(PageId id) const;
+
   const char* data_ = nullptr;
   uint32_t page_size_ = 0;
   PageId high_water_;
   const std::string* path_ = nullptr;
+  SumRule sum_rule_ = SumRule::kUnchecked;
+  PageNotes* notes_ = nullptr;
+  const PageNotes* known_ =
+      nullptr;  // notes_, unless each use is to be checked
 };
 
 }  // namespace strata::btree

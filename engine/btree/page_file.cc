@@ -75,7 +75,7 @@ Status PageFile::Create(Env* env, const std::string& path,
   return env->SyncDir(DirName(path));
 }
 
-StatusOr<Meta> PageFile::Load() {
+StatusOr<FoundMeta> PageFile::Load() {
   ASSIGN_OR_RETURN(file_bytes_, file_->Size());
   ASSIGN_OR_RETURN(FoundMeta found,
                    ReadMetas(*file_, file_bytes_, options_.accept_one_meta));
@@ -89,7 +89,11 @@ StatusOr<Meta> PageFile::Load() {
                          std::to_string(meta.page_size) + " bytes");
   }
   RETURN_IF_ERROR(Map(file_bytes_));
-  return meta;
+  return found;
+}
+
+Status PageFile::CheckMetas() const {
+  return ReadMetas(*file_, file_bytes_, /*accept_one=*/false).status();
 }
 
 PageSource PageFile::Source(const Meta& meta) const {
@@ -98,18 +102,18 @@ PageSource PageFile::Source(const Meta& meta) const {
                     &path());
 }
 
-Status PageFile::Commit(const Meta& meta, const std::vector<DirtyRun>& dirty,
-                        bool* decided) {
+Status PageFile::Commit(const Meta& meta, bool all_sums,
+                        const std::vector<DirtyRun>& dirty, bool* decided) {
   *decided = true;
   bool grown = false;
   RETURN_IF_ERROR(Grow(meta.high_water * meta.page_size, &grown));
-  if (bugs_.meta_before_pages) RETURN_IF_ERROR(WriteMeta(meta));
+  if (bugs_.meta_before_pages) RETURN_IF_ERROR(WriteMeta(meta, all_sums));
   if (bugs_.meta_before_pages) RETURN_IF_ERROR(Sync());
   RETURN_IF_ERROR(WriteRuns(dirty, meta.page_size));
   const bool skip = bugs_.no_page_sync || (bugs_.no_growth_sync && grown);
   *decided = false;
   if (!skip) RETURN_IF_ERROR(Sync());
-  RETURN_IF_ERROR(Final(WriteMeta(meta)));
+  RETURN_IF_ERROR(Final(WriteMeta(meta, all_sums)));
   RETURN_IF_ERROR(Sync());
   slot_ = 1 - slot_;
   return Status::Ok();
@@ -162,10 +166,10 @@ Status PageFile::WriteRuns(const std::vector<DirtyRun>& dirty,
 }
 
 // Over the older of the two metas.
-Status PageFile::WriteMeta(const Meta& meta) {
+Status PageFile::WriteMeta(const Meta& meta, bool all_sums) {
   const int slot = 1 - slot_;
   return file_->WriteAt(uint64_t{meta.page_size} * slot,
-                        EncodeMeta(meta, slot));
+                        EncodeMeta(meta, slot, all_sums));
 }
 
 Status PageFile::Sync() {

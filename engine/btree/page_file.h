@@ -19,6 +19,8 @@ struct PlantedBugs {
   bool meta_before_pages = false;
   bool reuse_at_once = false;  // pages of the last durable state are written
   bool ignore_views = false;   // and those that only a view sees
+  bool no_sums_checked = false;
+  bool mark_at_once = false;  // without knowing that every page has a sum
 };
 
 // The file: its lock, its length, its mapping, and the order in which a commit
@@ -37,7 +39,9 @@ class PageFile {
                        const BtreeOptions& options);
 
   // Reads the metas and maps the file.
-  StatusOr<Meta> Load();
+  StatusOr<FoundMeta> Load();
+  // Reads both metas again.
+  Status CheckMetas() const;
 
   // Everything `meta` names is in the mapping.
   const std::shared_ptr<const Mapping>& mapping() const { return mapping_; }
@@ -47,8 +51,9 @@ class PageFile {
   // in an order such that a crash leaves the state before or the one after:
   // grow, sync; pages, sync; meta, sync. `*decided` tells whether a failure
   // left the outcome open: then the file must not be written again.
-  Status Commit(const Meta& meta, const std::vector<DirtyRun>& dirty,
-                bool* decided);
+  // `all_sums`: as EncodeMeta() has it.
+  Status Commit(const Meta& meta, bool all_sums,
+                const std::vector<DirtyRun>& dirty, bool* decided);
 
   const std::string& path() const { return file_->path(); }
 
@@ -60,7 +65,7 @@ class PageFile {
   Status Grow(uint64_t bytes, bool* grown);
   Status Map(uint64_t bytes);
   Status WriteRuns(const std::vector<DirtyRun>& dirty, uint32_t page_size);
-  Status WriteMeta(const Meta& meta);
+  Status WriteMeta(const Meta& meta, bool all_sums);
   Status Sync();
 
   std::unique_ptr<File> file_;

@@ -4,8 +4,10 @@ namespace strata::btree {
 
 StatusOr<std::unique_ptr<State>> State::Make(
     const PageSource& source, const Meta& meta,
-    std::shared_ptr<const Mapping> mapping) {
-  std::unique_ptr<State> state(new State(source, meta, std::move(mapping)));
+    std::shared_ptr<const Mapping> mapping,
+    std::shared_ptr<const PageNotes> notes) {
+  std::unique_ptr<State> state(
+      new State(source, meta, std::move(mapping), std::move(notes)));
   for (int i = 0; i < kTableCount; ++i) {
     ASSIGN_OR_RETURN(state->tables_[i],
                      FindBucket(source, PageId(meta.root.root),

@@ -17,9 +17,11 @@ namespace strata::btree {
 class State {
  public:
   // Finds the ten tables; DataLoss if the bucket of buckets is damaged.
+  // `source` points into `mapping` and `notes`.
   static StatusOr<std::unique_ptr<State>> Make(
       const PageSource& source, const Meta& meta,
-      std::shared_ptr<const Mapping> mapping);
+      std::shared_ptr<const Mapping> mapping,
+      std::shared_ptr<const PageNotes> notes);
 
   const Meta& meta() const { return meta_; }
   TxId id() const { return TxId(meta_.tx); }
@@ -35,13 +37,19 @@ class State {
 
  private:
   State(const PageSource& source, const Meta& meta,
-        std::shared_ptr<const Mapping> mapping)
-      : source_(source), meta_(meta), mapping_(std::move(mapping)) {}
+        std::shared_ptr<const Mapping> mapping,
+        std::shared_ptr<const PageNotes> notes)
+      : source_(source),
+        meta_(meta),
+        mapping_(std::move(mapping)),
+        notes_(std::move(notes)) {}
 
   const PageSource source_;
   const Meta meta_;
-  // Shared with other states and with the file, which may map anew.
+  // What source_ points to. Shared with other states, until the file is mapped
+  // anew or has grown.
   const std::shared_ptr<const Mapping> mapping_;
+  const std::shared_ptr<const PageNotes> notes_;
   std::array<Bucket, kTableCount> tables_;
   std::atomic<int64_t> pins_ = 0;
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/btree/sum.h"
+
 namespace strata::btree {
 
 void SortChanges(std::vector<Change>* changes) {
@@ -77,6 +79,7 @@ StatusOr<bool> Transaction::Finish() {
   std::sort(
       dirty_.begin(), dirty_.end(),
       [](const DirtyRun& a, const DirtyRun& b) { return a.first < b.first; });
+  for (DirtyRun& run : dirty_) Seal(run.bytes.data(), run.bytes.size());
   return true;
 }
 
@@ -111,8 +114,7 @@ void Transaction::PutBucket(std::string_view name, std::string value) {
 }
 
 StatusOr<PageId> Transaction::WriteNode(const Node& node) {
-  const uint64_t pages =
-      (NodeBytes(node) + meta_.page_size - 1) / meta_.page_size;
+  const uint64_t pages = PagesForBytes(NodeBytes(node), meta_.page_size);
   const PageId id = AllocatePages(pages);
   std::string bytes(pages * meta_.page_size, '\0');
   EncodeNode(node, id, static_cast<uint32_t>(pages - 1), bytes.data());
@@ -140,7 +142,8 @@ void Transaction::FreePage(PageId id) {
   } else {
     pages = uint64_t{source_.header(id).overflow} + 1;
   }
-  freelist_->Free(this->id(), {id, pages});
+  freed_.push_back({id, pages});
+  freelist_->Free(this->id(), freed_.back());
 }
 
 std::vector<DirtyRun>::iterator Transaction::FindDirty(PageId id) {

@@ -56,8 +56,10 @@ class Transaction : private NodeSink {
 
   TxId id() const { return TxId(meta_.tx); }
   const Meta& meta() const { return meta_; }
-  // Sorted.
+  // Sorted, each with its sum.
   const std::vector<DirtyRun>& dirty() const { return dirty_; }
+  // What is no longer used; also what was used in between alone.
+  const std::vector<PageRun>& freed() const { return freed_; }
 
  private:
   StatusOr<PageId> WriteNode(const Node& node) override;
@@ -79,6 +81,7 @@ class Transaction : private NodeSink {
   Meta meta_;  // as it will be
   std::vector<DirtyRun> dirty_;
   std::unordered_set<PageId> dirty_ids_;
+  std::vector<PageRun> freed_;
   // Written and then taken apart again; nodes borrow from them.
   std::vector<DirtyRun> retired_;
   // What becomes of the bucket of buckets.

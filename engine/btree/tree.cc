@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "engine/btree/sum.h"
 
 namespace strata::btree {
 namespace {
@@ -265,7 +266,7 @@ StatusOr<Node> TreeMerge::WriteChildren(Children children, bool rightmost) {
 
 bool TreeMerge::IsOnePiece(const Node& node) const {
   return node.only_child || node.items.size() < 2 ||
-         NodeBytes(node) <= source_->page_size();
+         NodeBytes(node) <= RoomIn(source_->page_size());
 }
 
 Status TreeMerge::WritePieces(Node node, std::vector<Item>* items) {

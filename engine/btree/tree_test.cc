@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "engine/btree/checker.h"
 #include "engine/btree/image.h"
+#include "engine/btree/sum.h"
 #include "engine/btree/transaction.h"
 
 namespace strata::btree {
@@ -265,9 +266,17 @@ std::vector<size_t> PieceSizes(Node node, double fill) {
 }
 
 TEST(SplitTest, AFullPageStaysWhole) {
-  const std::vector<std::string> values(8, std::string(107, 'v'));  // 126 each
-  EXPECT_EQ(NodeBytes(LeafOf(values)), kPageSize);
+  const std::vector<std::string> values(8, std::string(106, 'v'));  // 125 each
+  EXPECT_EQ(NodeBytes(LeafOf(values)), kPageSize - kSumBytes);
   EXPECT_EQ(PieceSizes(LeafOf(values), 0.5), (std::vector<size_t>{8}));
+  EXPECT_EQ(PieceSizes(LeafOf(values), 1), (std::vector<size_t>{8}));
+}
+
+// The place of the sum is not filled.
+TEST(SplitTest, AByteMoreThanFitsBesideTheSum) {
+  std::vector<std::string> values(8, std::string(106, 'v'));
+  values.back() += 'v';
+  EXPECT_EQ(PieceSizes(LeafOf(values), 1), (std::vector<size_t>{7, 1}));
 }
 
 TEST(SplitTest, PiecesAreFilledAsTold) {
