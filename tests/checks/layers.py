@@ -32,6 +32,7 @@ LIBRARIES = {
     "nlohmann/": ["snapshot", "server", "rpc", "cmd"],
     "gtest/": [],
     "gmock/": [],
+    "rapidcheck/": [],
     "benchmark/": [],
 }
 # Test code that lies beside what it tests.
