@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "rpc/propose.h"
+
 namespace strata {
 namespace {
 
@@ -13,6 +15,19 @@ void FillMember(const MemberRecord& member, etcdserverpb::Member* out) {
   for (const std::string& url : member.peer_urls) out->add_peerurls(url);
   for (const std::string& url : member.client_urls) out->add_clienturls(url);
   out->set_islearner(member.is_learner);
+}
+
+void FillAlarm(const AlarmRecord& alarm, etcdserverpb::AlarmMember* out) {
+  out->set_memberid(alarm.member.value());
+  out->set_alarm(static_cast<etcdserverpb::AlarmType>(alarm.type));
+}
+
+// As etcd prints an alarm, with the blank at the end.
+std::string AlarmText(const AlarmRecord& alarm) {
+  return "memberID:" + std::to_string(alarm.member.value()) + " alarm:" +
+         etcdserverpb::AlarmType_Name(
+             static_cast<etcdserverpb::AlarmType>(alarm.type)) +
+         " ";
 }
 
 }  // namespace
@@ -41,10 +56,30 @@ void MaintenanceService::Status(etcdserverpb::StatusRequest*, Reply reply) {
   if (replication.leader == MemberId(0)) {
     response.add_errors("etcdserver: no leader");
   }
+  for (const AlarmRecord& alarm : node_->alarms()) {
+    response.add_errors(AlarmText(alarm));
+  }
   if (node_->level().StoresStorageVersion()) {
     response.set_storageversion(node_->level().ClusterVersion());
   }
   reply(response.SerializeAsString());
+}
+
+void MaintenanceService::Alarm(etcdserverpb::AlarmRequest* request,
+                               Reply reply) {
+  auto* const proposal = NewRaftRequest(request);
+  proposal->unsafe_arena_set_allocated_alarm(request);
+  Propose<AlarmResult>(
+      node_, proposal,
+      [](const ResponseHeader& header, const AlarmResult& result) {
+        etcdserverpb::AlarmResponse response;
+        FillHeader(header, response.mutable_header());
+        for (const AlarmRecord& alarm : result.alarms) {
+          FillAlarm(alarm, response.add_alarms());
+        }
+        return response.SerializeAsString();
+      },
+      std::move(reply));
 }
 
 void MaintenanceService::HashKV(etcdserverpb::HashKVRequest* request,
@@ -116,6 +151,8 @@ std::vector<UnaryMethod> Services::Methods() {
                 &MaintenanceService::Status),
       MakeUnary(maintenance + "HashKV", &maintenance_,
                 &MaintenanceService::HashKV),
+      MakeUnary(maintenance + "Alarm", &maintenance_,
+                &MaintenanceService::Alarm),
       MakeUnary("/etcdserverpb.Cluster/MemberList", &cluster_,
                 &ClusterService::MemberList),
       MakeUnary("/grpc.health.v1.Health/Check", &health_,

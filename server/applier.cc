@@ -20,8 +20,16 @@ StatusOr<ApplyResult> AsApplyResult(StatusOr<Result> result) {
 StatusOr<ApplyResult> Applier::Apply(
     const etcdserverpb::InternalRaftRequest& request, LogIndex index,
     Term term) {
-  StatusOr<ApplyResult> result = Dispatch(request);
+  StatusOr<ApplyResult> result = Admit(request);
   store_->EndEntry(index, term);
+  return result;
+}
+
+StatusOr<ApplyResult> Applier::Admit(
+    const etcdserverpb::InternalRaftRequest& request) {
+  RETURN_IF_ERROR(alarms_->Refusal(request));
+  StatusOr<ApplyResult> result = Dispatch(request);
+  if (result.status().code() == Code::kDataLoss) damage_ = result.status();
   return result;
 }
 
@@ -49,6 +57,9 @@ StatusOr<ApplyResult> Applier::Dispatch(
   }
   if (request.has_lease_checkpoint()) {
     return CheckpointLeases(request.lease_checkpoint());
+  }
+  if (request.has_alarm()) {
+    return ApplyResult(alarms_->Apply(request.alarm(), store_));
   }
   RETURN_IF_ERROR(cluster_->Apply(request, store_));
   return ApplyResult();
@@ -85,8 +96,8 @@ Status Applier::Replay(const raft::Entry& entry) {
   if (const auto* request =
           std::get_if<etcdserverpb::InternalRaftRequest>(&command)) {
     // What was refused the first time is refused again; damage is not that.
-    const StatusOr<ApplyResult> result = Dispatch(*request);
-    if (result.status().code() == Code::kDataLoss) return result.status();
+    Admit(*request).IgnoreError();
+    RETURN_IF_ERROR(damage_);
   } else {
     RETURN_IF_ERROR(cluster_->Apply(command, store_));
   }

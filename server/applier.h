@@ -7,11 +7,20 @@
 #include "engine/store.h"
 #include "raft/types.h"
 #include "rpc/proto/raft_internal.pb.h"
+#include "server/alarms.h"
 #include "server/apply_result.h"
 #include "server/cluster.h"
 #include "server/lessor.h"
 
 namespace strata {
+
+// What entries change. All outlive the applier.
+struct AppliedTo {
+  Store* store = nullptr;
+  Cluster* cluster = nullptr;
+  Alarms* alarms = nullptr;
+  Lessor* lessor = nullptr;
+};
 
 // Turns log entries into changes of the store and the cluster: one switch, the
 // same for an entry just proposed and for one replayed. Deterministic: what it
@@ -20,13 +29,13 @@ class Applier {
  public:
   // `compacted` is called on the store's flusher when a compaction up to that
   // revision has physically finished. No lease lasts less than
-  // `min_lease_ttl_seconds`. All outlive the applier.
-  Applier(Store* store, Cluster* cluster, Lessor* lessor,
-          int64_t min_lease_ttl_seconds,
+  // `min_lease_ttl_seconds`.
+  Applier(const AppliedTo& to, int64_t min_lease_ttl_seconds,
           std::function<void(Revision)> compacted)
-      : store_(store),
-        cluster_(cluster),
-        lessor_(lessor),
+      : store_(to.store),
+        cluster_(to.cluster),
+        alarms_(to.alarms),
+        lessor_(to.lessor),
         min_lease_ttl_seconds_(min_lease_ttl_seconds),
         compacted_(std::move(compacted)) {}
 
@@ -38,7 +47,12 @@ class Applier {
   // time; not OK only if the entry cannot be applied at all.
   Status Replay(const raft::Entry& entry);
 
+  // Not OK once an entry met damage: it may be half applied, and none may
+  // follow it.
+  const Status& damage() const { return damage_; }
+
  private:
+  StatusOr<ApplyResult> Admit(const etcdserverpb::InternalRaftRequest& request);
   StatusOr<ApplyResult> Dispatch(
       const etcdserverpb::InternalRaftRequest& request);
 
@@ -50,9 +64,11 @@ class Applier {
 
   Store* const store_;
   Cluster* const cluster_;
+  Alarms* const alarms_;
   Lessor* const lessor_;
   const int64_t min_lease_ttl_seconds_;
   const std::function<void(Revision)> compacted_;
+  Status damage_;
 };
 
 }  // namespace strata

@@ -38,7 +38,8 @@ Status CheckRequest(const etcdserverpb::InternalRaftRequest& request,
   if (request.has_range() || request.has_put() || request.has_delete_range() ||
       request.has_txn() || request.has_compaction() ||
       request.has_lease_grant() || request.has_lease_revoke() ||
-      request.has_lease_checkpoint() || request.has_cluster_version_set() ||
+      request.has_lease_checkpoint() || request.has_alarm() ||
+      request.has_cluster_version_set() ||
       request.has_cluster_member_attr_set()) {
     return Status::Ok();
   }

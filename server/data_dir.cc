@@ -73,16 +73,6 @@ Status CheckTables(const View& view, const std::string& database) {
   if (auth && !auth->empty() && (*auth)[0] == 1) {
     return refuse("authentication is enabled");
   }
-  struct Feature {
-    Table table;
-    std::string_view what;
-  };
-  for (auto [table, what] : {Feature{Table::kAlarm, "an alarm is raised"}}) {
-    auto it = view.NewIterator(table);
-    it->SeekToFirst();
-    if (it->Valid()) return refuse(what);
-    RETURN_IF_ERROR(it->status());
-  }
   return Status::Ok();
 }
 

@@ -40,7 +40,7 @@ struct DataDir {
 };
 
 // Opens what is there, or makes a new directory; takes the locks. All that this
-// version cannot honour (auth, leases, alarms, other members, entries it cannot
+// version cannot honour (auth, other members, entries it cannot
 // apply, a higher level) is found before anything in the directory is changed.
 StatusOr<DataDir> OpenDataDir(const NodeOptions& options,
                               const NodeWorld& world);

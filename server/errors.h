@@ -13,6 +13,11 @@ inline Status TooManyRequests() {
 inline Status RequestTooLarge() {
   return InvalidArgumentError("etcdserver: request is too large");
 }
+inline Status NoSpace() {
+  return ResourceExhaustedError("etcdserver: mvcc: database space exceeded");
+}
+// By the alarm. Damage met here and now is DataLoss too, but names its place.
+inline Status Corrupt() { return DataLossError("etcdserver: corrupt cluster"); }
 inline Status Stopped() {
   return UnavailableError("etcdserver: server stopped");
 }

@@ -5,7 +5,9 @@
 #include "base/bytes.h"
 #include "engine/errors.h"
 #include "rpc/proto/raft_internal.pb.h"
+#include "server/alarms.h"
 #include "server/applier.h"
+#include "server/auto_compactor.h"
 #include "server/cluster.h"
 #include "server/compaction_waiters.h"
 #include "server/data_dir.h"
@@ -59,6 +61,7 @@ class NodeImpl : public Node, private StateMachine {
   }
   StatusOr<Duration> LeaseTimeLeft(LeaseId id) const override;
   std::vector<LeaseId> Leases() const override { return lessor_.List(); }
+  std::vector<AlarmRecord> alarms() const override { return alarms_.List(); }
   Store* store() override { return store_.get(); }
   WatchHub* watch_hub() override { return watch_hub_.get(); }
   MemberId member_id() const override { return member_id_; }
@@ -75,7 +78,13 @@ class NodeImpl : public Node, private StateMachine {
   void Fail(const Status& status) override;
   Status OpenStore(DataDir* dir);
   Status Replay(const DataDir& dir);
+  // Requests of our own.
+  using Request = std::shared_ptr<etcdserverpb::InternalRaftRequest>;
+  void ProposeOwn(const Request& request, std::function<void(Status)> done);
   void ProposeRevoke(LeaseId id, std::function<void(Status)> done);
+  void ProposeCompaction(Revision revision, std::function<void(Status)> done);
+  void RaiseNoSpace(std::function<void(Status)> done);
+  bool WithinQuota(const etcdserverpb::InternalRaftRequest& request) const;
 
   // Constant after construction.
   const NodeOptions options_;
@@ -84,18 +93,16 @@ class NodeImpl : public Node, private StateMachine {
   const ClusterId cluster_id_;
   const Level level_;
 
-  // Bound to world_.loop. Once an entry met damage it may be half applied, and
-  // nothing is applied after it.
-  Status damaged_;
-
   IdGenerator ids_;
   Cluster cluster_;
+  Alarms alarms_;
   Lessor lessor_;
   CompactionWaiters compactions_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<WatchHub> watch_hub_;
   std::unique_ptr<Applier> applier_;  // bound to world_.loop
   std::unique_ptr<Snapshotter> snapshotter_;
+  std::unique_ptr<AutoCompactor> compactor_;  // works on world_.loop
   std::unique_ptr<Replicator> replicator_;
 };
 
@@ -118,9 +125,13 @@ Status NodeImpl::OpenStore(DataDir* dir) {
        .random_seed = ids_.Next()},
       world_.logger);
   applier_ = std::make_unique<Applier>(
-      store_.get(), &cluster_, &lessor_, options_.min_lease_ttl_seconds,
+      AppliedTo{.store = store_.get(),
+                .cluster = &cluster_,
+                .alarms = &alarms_,
+                .lessor = &lessor_},
+      options_.min_lease_ttl_seconds,
       [this](Revision revision) { compactions_.Finished(revision); });
-  return Status::Ok();
+  return alarms_.Restore(*store_);
 }
 
 Status NodeImpl::Replay(const DataDir& dir) {
@@ -157,6 +168,14 @@ Status NodeImpl::Start(DataDir dir) {
   replicator_ = std::make_unique<LocalReplicator>(
       member_id_, position, std::move(dir.wal), options_.max_wals, self,
       world_.loop, world_.logger);
+  compactor_ = std::make_unique<AutoCompactor>(
+      options_.auto_compaction, world_.loop,
+      AutoCompactor::Store{[this] { return store_->revision(); },
+                           [this](Revision revision, auto done) {
+                             ProposeCompaction(revision, std::move(done));
+                           }},
+      world_.logger);
+  compactor_->Start();
   lessor_.Promote(store_->leases().List(), kLeaseExtension);
   if (options_.backend != BackendKind::kMem) {
     snapshotter_ = std::make_unique<Snapshotter>(
@@ -182,6 +201,10 @@ void NodeImpl::Propose(etcdserverpb::InternalRaftRequest* request,
   proposal->reply = std::move(reply);
   if (proposal->bytes > options_.max_request_bytes) {
     proposal->reply(errors::RequestTooLarge());
+  } else if (!WithinQuota(*request)) {
+    RaiseNoSpace([reply = std::move(proposal->reply)](const Status&) {
+      reply(errors::NoSpace());
+    });
   } else if (store_->tail_bytes() > limits::kTailBytesMax) {
     proposal->reply(errors::TooManyRequests());
   } else {
@@ -189,12 +212,51 @@ void NodeImpl::Propose(etcdserverpb::InternalRaftRequest* request,
   }
 }
 
-void NodeImpl::ProposeRevoke(LeaseId id, std::function<void(Status)> done) {
-  auto request = std::make_shared<etcdserverpb::InternalRaftRequest>();
-  request->mutable_lease_revoke()->set_id(id.value());
+void NodeImpl::ProposeOwn(const Request& request,
+                          std::function<void(Status)> done) {
   Propose(request.get(),
           [request, done = std::move(done)](
               const StatusOr<ApplyResult>& result) { done(result.status()); });
+}
+
+void NodeImpl::ProposeRevoke(LeaseId id, std::function<void(Status)> done) {
+  auto request = std::make_shared<etcdserverpb::InternalRaftRequest>();
+  request->mutable_lease_revoke()->set_id(id.value());
+  ProposeOwn(request, std::move(done));
+}
+
+void NodeImpl::ProposeCompaction(Revision revision,
+                                 std::function<void(Status)> done) {
+  auto request = std::make_shared<etcdserverpb::InternalRaftRequest>();
+  request->mutable_compaction()->set_revision(revision.value());
+  ProposeOwn(request, std::move(done));
+}
+
+// The data that are there, not the space that the file takes, count; what was
+// not yet flushed too.
+bool NodeImpl::WithinQuota(
+    const etcdserverpb::InternalRaftRequest& request) const {
+  const int64_t quota = options_.quota_backend_bytes != 0
+                            ? options_.quota_backend_bytes
+                            : kDefaultQuotaBytes;
+  if (quota < 0) return true;
+  const uint64_t cost = QuotaCost(request);
+  if (cost == 0) return true;
+  const uint64_t live = store_->Sizes().in_use_bytes + store_->tail_bytes();
+  return live + cost < static_cast<uint64_t>(quota);
+}
+
+void NodeImpl::RaiseNoSpace(std::function<void(Status)> done) {
+  if (alarms_.IsRaised({member_id_, etcdserverpb::NOSPACE})) {
+    return done(Status::Ok());
+  }
+  auto request = std::make_shared<etcdserverpb::InternalRaftRequest>();
+  request->mutable_alarm()->set_action(etcdserverpb::AlarmRequest::ACTIVATE);
+  request->mutable_alarm()->set_memberid(member_id_.value());
+  request->mutable_alarm()->set_alarm(etcdserverpb::NOSPACE);
+  world_.logger->Warn("the quota is exceeded: raising the NOSPACE alarm",
+                      {{"in-use-bytes", store_->Sizes().in_use_bytes}});
+  ProposeOwn(request, std::move(done));
 }
 
 StatusOr<Duration> NodeImpl::LeaseTimeLeft(LeaseId id) const {
@@ -205,20 +267,17 @@ StatusOr<Duration> NodeImpl::LeaseTimeLeft(LeaseId id) const {
 
 void NodeImpl::Apply(std::span<const CommittedEntry> entries) {
   for (const CommittedEntry& entry : entries) {
-    if (!damaged_.ok()) {
-      entry.proposal->reply(damaged_);
+    if (!applier_->damage().ok()) {
+      entry.proposal->reply(applier_->damage());
       continue;
     }
     StatusOr<ApplyResult> result =
         applier_->Apply(*entry.proposal->request, entry.index, entry.term);
-    if (result.status().code() == Code::kDataLoss) {
-      damaged_ = result.status();
-      Fail(damaged_);
-    }
+    if (!applier_->damage().ok()) Fail(applier_->damage());
     entry.proposal->reply(std::move(result));
   }
   watch_hub_->Published();
-  if (snapshotter_ != nullptr && damaged_.ok()) {
+  if (snapshotter_ != nullptr && applier_->damage().ok()) {
     snapshotter_->Applied(entries.back().index, entries.back().term);
   }
 }

@@ -18,6 +18,8 @@
 #include "engine/store.h"
 #include "engine/watch_hub.h"
 #include "server/apply_result.h"
+#include "server/auto_compactor.h"
+#include "server/quota.h"
 #include "server/replicator.h"
 #include "snapshot/snap_file.h"
 
@@ -53,6 +55,10 @@ struct NodeOptions {
   // Between progress notices to watchers that ask for them.
   Duration watch_progress_interval = std::chrono::minutes(10);
   bool fsync = true;
+  // More live data than this raises the NOSPACE alarm; 0: kDefaultQuotaBytes,
+  // negative: no limit.
+  int64_t quota_backend_bytes = 0;
+  AutoCompaction auto_compaction;
   // No lease lasts less: as etcd's, one and a half election timeouts.
   int64_t min_lease_ttl_seconds = limits::kMinLeaseTtlSeconds;
 };
@@ -115,7 +121,8 @@ class Node {
   // All there are, by the time they end.
   virtual std::vector<LeaseId> Leases() const = 0;
 
-  virtual Store* store() = 0;  // reads only
+  virtual std::vector<AlarmRecord> alarms() const = 0;  // any thread
+  virtual Store* store() = 0;                           // reads only
   // Told of all that is applied. Its streams must end before the node.
   virtual WatchHub* watch_hub() = 0;
   virtual MemberId member_id() const = 0;

@@ -178,11 +178,6 @@ TEST_F(NodeTest, RefusesWhatItDoesNotHaveYet) {
     batch->Put(Table::kAuth, "authEnabled", std::string(1, '\1'));
   });
   ExpectRefusedAndUntouched("authentication is enabled");
-  ChangeBackend([](Batch* batch) {
-    batch->Put(Table::kAuth, "authEnabled", std::string(1, '\0'));
-    batch->Put(Table::kAlarm, "alarm", "");
-  });
-  ExpectRefusedAndUntouched("an alarm is raised");
 }
 
 TEST_F(NodeTest, RefusesEntriesItCannotApply) {
@@ -309,6 +304,111 @@ TEST_F(NodeLeaseTest, ARenewedLeaseStays) {
   EXPECT_TRUE(node_.Get("a").has_value());
   node_.RunFor(std::chrono::seconds(11));
   EXPECT_FALSE(node_.Get("a").has_value());
+}
+
+class NodeAlarmTest : public NodeTest {
+ protected:
+  // The alarms that the answer names.
+  size_t Alarm(etcdserverpb::AlarmRequest::AlarmAction action,
+               etcdserverpb::AlarmType type, uint64_t member = 1) {
+    InternalRaftRequest request;
+    request.mutable_alarm()->set_action(action);
+    request.mutable_alarm()->set_memberid(member);
+    request.mutable_alarm()->set_alarm(type);
+    const auto result = node_.Propose(std::move(request));
+    EXPECT_TRUE(result.ok());
+    return std::get<AlarmResult>(*result).alarms.size();
+  }
+  Status Delete(const std::string& key) {
+    InternalRaftRequest request;
+    request.mutable_delete_range()->set_key(key);
+    return node_.Propose(std::move(request)).status();
+  }
+  Status Txn(bool puts) {
+    InternalRaftRequest request;
+    auto* op = request.mutable_txn()->add_success();
+    if (puts) {
+      op->mutable_request_put()->set_key("t");
+    } else {
+      op->mutable_request_delete_range()->set_key("t");
+    }
+    return node_.Propose(std::move(request)).status();
+  }
+  Status Compact(int64_t revision) {
+    InternalRaftRequest request;
+    request.mutable_compaction()->set_revision(revision);
+    return node_.Propose(std::move(request)).status();
+  }
+  static constexpr auto kActivate = etcdserverpb::AlarmRequest::ACTIVATE;
+  static constexpr auto kDeactivate = etcdserverpb::AlarmRequest::DEACTIVATE;
+  static constexpr auto kGet = etcdserverpb::AlarmRequest::GET;
+};
+
+TEST_F(NodeAlarmTest, UnderNoSpaceOnlyWhatAddsDataIsRefused) {
+  ASSERT_TRUE(node_.Open().ok());
+  ASSERT_TRUE(node_.Put("k", "v").ok());
+  EXPECT_EQ(Alarm(kActivate, etcdserverpb::NOSPACE), 1u);
+  EXPECT_EQ(Alarm(kActivate, etcdserverpb::NOSPACE, 2), 1u);
+  EXPECT_EQ(Alarm(kGet, etcdserverpb::NONE), 2u);
+  for (const Status& status : {node_.Put("k", "w").status(), Txn(true)}) {
+    EXPECT_EQ(status.message(), "etcdserver: mvcc: database space exceeded");
+    EXPECT_EQ(status.code(), Code::kResourceExhausted);
+  }
+  EXPECT_TRUE(Txn(false).ok());
+  EXPECT_TRUE(Delete("k").ok());
+  EXPECT_TRUE(Compact(2).ok());
+  // Raised it stays, through a restart from the log and from the backend.
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(node_.Open().ok());
+    EXPECT_EQ(node_->alarms().size(), 2u);
+    EXPECT_FALSE(node_.Put("k", "w").ok());
+    node_.RunFor(std::chrono::seconds(1));
+  }
+  EXPECT_EQ(Alarm(kDeactivate, etcdserverpb::NOSPACE), 1u);
+  EXPECT_EQ(Alarm(kDeactivate, etcdserverpb::NOSPACE), 0u);
+  EXPECT_FALSE(node_.Put("k", "w").ok());  // the other member's is raised
+  EXPECT_EQ(Alarm(kDeactivate, etcdserverpb::NOSPACE, 2), 1u);
+  EXPECT_TRUE(node_.Put("k", "w").ok());
+}
+
+TEST_F(NodeAlarmTest, UnderCorruptNearlyAllIsRefused) {
+  ASSERT_TRUE(node_.Open().ok());
+  ASSERT_TRUE(node_.Put("k", "v").ok());
+  Alarm(kActivate, etcdserverpb::CORRUPT);
+  for (const Status& status :
+       {node_.Put("k", "w").status(), Txn(false), Delete("k"), Compact(2)}) {
+    EXPECT_EQ(status.message(), "etcdserver: corrupt cluster");
+    EXPECT_EQ(status.code(), Code::kDataLoss);
+  }
+  EXPECT_EQ(node_.Get("k"), "v");
+  EXPECT_TRUE(node_.fatal().ok());  // a refusal, no damage met
+  Alarm(kDeactivate, etcdserverpb::CORRUPT);
+  EXPECT_TRUE(node_.Put("k", "w").ok());
+}
+
+TEST_F(NodeAlarmTest, TheQuotaRaisesTheAlarm) {
+  node_.options().quota_backend_bytes = 1 << 20;
+  ASSERT_TRUE(node_.Open().ok());
+  const std::string value(10'000, 'x');
+  int puts = 0;
+  Status refused;
+  while (refused.ok() && ++puts < 1000) {
+    refused = node_.Put("k" + std::to_string(puts), value).status();
+  }
+  EXPECT_EQ(refused.message(), "etcdserver: mvcc: database space exceeded");
+  EXPECT_GT(puts, 80);
+  EXPECT_LT(puts, 110);
+  ASSERT_EQ(node_->alarms().size(), 1u);
+  EXPECT_EQ(node_->alarms()[0].member, node_->member_id());
+  // Deleting and compacting makes room; then the alarm can be cleared.
+  for (int i = 1; i < puts; ++i) {
+    ASSERT_TRUE(Delete("k" + std::to_string(i)).ok());
+  }
+  ASSERT_TRUE(Compact(node_->store()->revision().value()).ok());
+  node_.RunFor(std::chrono::seconds(5));
+  EXPECT_FALSE(node_.Put("k", value).ok());
+  Alarm(kDeactivate, etcdserverpb::NOSPACE, node_->member_id().value());
+  EXPECT_TRUE(node_.Put("k", value).ok());
 }
 
 }  // namespace

@@ -186,6 +186,16 @@ void AddBackendFlags(StratadOptions* options, FlagSet* flags) {
                           "Changes are written to the backend after this."));
   flags->Add(NumberFlag("backend-batch-limit", &node->batch_changes,
                         "Changes are written to the backend after so many."));
+  flags->Add(NumberFlag("quota-backend-bytes", &node->quota_backend_bytes,
+                        "Live data above this raise the NOSPACE alarm (0: 2 "
+                        "GiB, negative: no limit)."));
+  flags->Add(TextFlag("auto-compaction-mode", &options->compaction_mode,
+                      "periodic or revision: what auto-compaction-retention "
+                      "counts."));
+  flags->Add(TextFlag("auto-compaction-retention",
+                      &options->compaction_retention,
+                      "History kept without being asked: hours or a duration "
+                      "(8, 90m), or a number of revisions; 0 keeps all."));
   flags->Add(ChoiceFlag(
       "backend-bbolt-freelist-type", "map",
       {{"map", [node] { node->btree.freelist_type = FreelistType::kMap; }},
@@ -289,6 +299,9 @@ Status Complete(const FlagSet& flags, StratadOptions* options) {
         "--advertise-client-urls is required when --listen-client-urls is set "
         "explicitly. See 'stratad --help'.");
   }
+  ASSIGN_OR_RETURN(
+      node->auto_compaction,
+      ParseCompaction(options->compaction_mode, options->compaction_retention));
   for (const std::string& url : options->listen_client_urls) {
     ASSIGN_OR_RETURN(std::string address, ListenAddress(url));
     options->grpc.addresses.push_back(std::move(address));

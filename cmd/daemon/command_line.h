@@ -19,6 +19,8 @@ struct StratadOptions {
   LogOptions log;
   std::vector<std::string> listen_client_urls;
   std::vector<std::string> listen_peer_urls;  // checked, not listened on yet
+  std::string compaction_mode = "periodic";
+  std::string compaction_retention = "0";
   bool join_existing = false;  // --initial-cluster-state=existing
   // Said when the log is open.
   std::vector<std::string> warnings;

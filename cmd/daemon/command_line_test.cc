@@ -4,7 +4,10 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "cmd/daemon/values.h"
 
 namespace strata {
 namespace {
@@ -228,6 +231,23 @@ TEST(CommandLineTest, HelpAndVersion) {
   const CommandLine line = ParseCommandLine({"--version"}, {});
   EXPECT_EQ(line.exit_code, 0);
   EXPECT_TRUE(line.output.starts_with("strata Version: "));
+}
+
+TEST(ParseCompaction, CountsHoursOrRevisions) {
+  EXPECT_FALSE(ParseCompaction("periodic", "0")->enabled());
+  EXPECT_EQ(ParseCompaction("periodic", "8")->period, std::chrono::hours(8));
+  EXPECT_EQ(ParseCompaction("periodic", "90m")->period,
+            std::chrono::minutes(90));
+  EXPECT_EQ(ParseCompaction("revision", "1000")->revisions, 1000);
+  for (const auto& [mode, retention] :
+       std::vector<std::pair<std::string, std::string>>{{"weekly", "1"},
+                                                        {"periodic", "x"},
+                                                        {"revision", "90m"},
+                                                        {"revision", "-5"}}) {
+    EXPECT_EQ(ParseCompaction(mode, retention).status().code(),
+              Code::kInvalidArgument)
+        << mode << " " << retention;
+  }
 }
 
 }  // namespace

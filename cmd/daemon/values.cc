@@ -144,6 +144,32 @@ StatusOr<std::string> ListenAddress(std::string_view url) {
   return host + port;
 }
 
+StatusOr<AutoCompaction> ParseCompaction(std::string_view mode,
+                                         std::string_view retention) {
+  if (mode != "periodic" && mode != "revision") {
+    return InvalidArgumentError("unknown auto-compaction-mode \"" +
+                                std::string(mode) + "\"");
+  }
+  AutoCompaction keep;
+  int64_t number = 0;
+  const char* const end = retention.data() + retention.size();
+  const auto [parsed, error] = std::from_chars(retention.data(), end, number);
+  const bool plain = error == std::errc() && parsed == end && number >= 0;
+  if (plain && mode == "revision") {
+    keep.revisions = number;
+  } else if (plain) {
+    keep.period = std::chrono::hours(number);
+  } else if (const auto period = ParseDuration(retention);
+             period.ok() && mode == "periodic") {
+    keep.period = *period;
+  } else {
+    return InvalidArgumentError(
+        "auto-compaction-retention \"" + std::string(retention) + "\" is no " +
+        (mode == "revision" ? "number of revisions" : "duration"));
+  }
+  return keep;
+}
+
 std::vector<std::string> SplitCommas(std::string_view text) {
   std::vector<std::string> parts;
   for (size_t comma = 0; comma != std::string_view::npos;) {

@@ -7,6 +7,7 @@
 
 #include "base/loop.h"
 #include "base/status.h"
+#include "server/auto_compactor.h"
 
 // The values that etcd's flags take, in Go's notation and with etcd's words for
 // what is wrong.
@@ -22,6 +23,10 @@ StatusOr<std::vector<std::string>> ParseUrls(std::string_view text);
 // "127.0.0.1:2379" of "http://localhost:2379". A listener needs an address, not
 // a name, but for localhost.
 StatusOr<std::string> ListenAddress(std::string_view url);
+
+// --auto-compaction-mode and -retention: a plain number is hours, or revisions.
+StatusOr<AutoCompaction> ParseCompaction(std::string_view mode,
+                                         std::string_view retention);
 
 // "a,b" -> {"a", "b"}
 std::vector<std::string> SplitCommas(std::string_view text);
