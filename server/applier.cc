@@ -96,7 +96,7 @@ Status Applier::Replay(const raft::Entry& entry) {
   if (const auto* request =
           std::get_if<etcdserverpb::InternalRaftRequest>(&command)) {
     // What was refused the first time is refused again; damage is not that.
-    Admit(*request).IgnoreError();
+    Admit(*request).status().IgnoreError();
     RETURN_IF_ERROR(damage_);
   } else {
     RETURN_IF_ERROR(cluster_->Apply(command, store_));
