@@ -69,8 +69,9 @@ inline constexpr int kMaxPendingRevokes = 1000;
 inline constexpr uint64_t kRangeChunkKeys = 1000;
 // Revisions removed in one step of a compaction. --compaction-batch-limit
 inline constexpr uint64_t kCompactionBatch = 1000;
-// The same where they lie side by side, which costs less.
-inline constexpr uint64_t kCompactionBatchMax = 10000;
+// Revisions that a compaction has in memory at a time, at least: see
+// engine/store_compact.cc.
+inline constexpr uint64_t kCompactionStage = 256 << 10;
 
 // Applied entries between raft snapshots. --snapshot-count
 inline constexpr uint64_t kSnapshotCount = 10000;

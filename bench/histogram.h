@@ -1,6 +1,7 @@
 #ifndef STRATA_BENCH_HISTOGRAM_H_
 #define STRATA_BENCH_HISTOGRAM_H_
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <vector>
@@ -16,12 +17,15 @@ class Histogram {
   void Add(uint64_t nanoseconds) {
     ++counts_[Bucket(nanoseconds)];
     ++total_;
+    max_ = std::max(max_, nanoseconds);
   }
   void Merge(const Histogram& other) {
     for (size_t i = 0; i < kBuckets; ++i) counts_[i] += other.counts_[i];
     total_ += other.total_;
+    max_ = std::max(max_, other.max_);
   }
   uint64_t total() const { return total_; }
+  uint64_t max() const { return max_; }
 
   // The time below which `fraction` of them are; 0 if there are none.
   uint64_t Quantile(double fraction) const {
@@ -54,6 +58,7 @@ class Histogram {
 
   std::vector<uint64_t> counts_;
   uint64_t total_ = 0;
+  uint64_t max_ = 0;
 };
 
 }  // namespace strata::bench

@@ -16,15 +16,23 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// A server that starts is seen soon.
+constexpr int kReconnectMs = 20;
+// Between two looks at whether to stop.
+constexpr std::chrono::milliseconds kLongest(50);
+
 // One call after another on one connection.
 class Slot {
  public:
   Slot(grpc::GenericStub* stub, grpc::CompletionQueue* queue)
       : stub_(stub), queue_(queue) {}
 
-  void Start(const std::string& method, const std::string& request) {
-    started_ = Clock::now();
+  // `due`: when the call should have been made.
+  void Start(const std::string& method, const std::string& request,
+             Clock::time_point due, bool wait_for_ready) {
+    started_ = due;
     rpc_.emplace();
+    rpc_->context.set_wait_for_ready(wait_for_ready);
     const grpc::Slice slice(request.data(), request.size());
     const grpc::ByteBuffer bytes(&slice, 1);
     rpc_->reader =
@@ -58,6 +66,8 @@ class Load {
     arguments.SetMaxReceiveMessageSize(-1);
     // Or all channels would share one connection.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMs);
+    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMs);
     for (int i = 0; i < options.connections; ++i) {
       stubs_.push_back(
           std::make_unique<grpc::GenericStub>(grpc::CreateCustomChannel(
@@ -72,15 +82,27 @@ class Load {
   StatusOr<LoadResult> Run() {
     begin_ = Clock::now() + options_.warm_up;
     end_ = begin_ + options_.duration;
-    for (const auto& slot : slots_) Next(slot.get());
-    void* tag = nullptr;
-    bool ok = false;
-    while (running_ > 0 && queue_.Next(&tag, &ok)) {
-      auto* const slot = static_cast<Slot*>(tag);
-      --running_;
-      if (!slot->status().ok()) Fail(slot->status());
-      RETURN_IF_ERROR(Count(*slot));
-      Next(slot);
+    due_ = Clock::now();
+    for (const auto& slot : slots_) idle_.push_back(slot.get());
+    StartDue();
+    while (running_ > 0 || !ending_) {
+      void* tag = nullptr;
+      bool ok = false;
+      const auto next =
+          idle_.empty() || ending_
+              ? std::chrono::system_clock::now() + kLongest
+              : std::chrono::system_clock::now() + (due_ - Clock::now());
+      const auto got = queue_.AsyncNext(&tag, &ok, next);
+      if (got == grpc::CompletionQueue::SHUTDOWN) break;
+      if (got == grpc::CompletionQueue::GOT_EVENT) {
+        auto* const slot = static_cast<Slot*>(tag);
+        --running_;
+        if (!slot->status().ok()) Fail(slot->status());
+        RETURN_IF_ERROR(Count(*slot));
+        idle_.push_back(slot);
+      }
+      if (options_.stop != nullptr && *options_.stop) ending_ = true;
+      StartDue();
     }
     if (counting_ && !counted_) RETURN_IF_ERROR(StopCounting(Clock::now()));
     queue_.Shutdown();
@@ -89,13 +111,26 @@ class Load {
   }
 
  private:
-  void Next(Slot* slot) {
-    if (ending_ || !workload_->Next(&request_)) {
-      ending_ = true;
-      return;
+  // Makes the calls whose time has come, as far as slots are free.
+  void StartDue() {
+    const Clock::time_point now = Clock::now();
+    while (!ending_ && !idle_.empty() && due_ <= now) {
+      if (!workload_->Next(&request_)) {
+        ending_ = true;
+        return;
+      }
+      Slot* const slot = idle_.back();
+      idle_.pop_back();
+      ++running_;
+      slot->Start(workload_->method(), request_, options_.rate > 0 ? due_ : now,
+                  options_.wait_for_ready);
+      if (options_.rate > 0) due_ += Interval();
     }
-    ++running_;
-    slot->Start(workload_->method(), request_);
+  }
+
+  Clock::duration Interval() const {
+    return std::chrono::duration_cast<Clock::duration>(
+        std::chrono::duration<double>(1 / options_.rate));
   }
 
   void Fail(const grpc::Status& status) {
@@ -146,7 +181,9 @@ class Load {
   grpc::CompletionQueue queue_;
   std::vector<std::unique_ptr<grpc::GenericStub>> stubs_;
   std::vector<std::unique_ptr<Slot>> slots_;
-  std::string request_;  // reused
+  std::vector<Slot*> idle_;
+  Clock::time_point due_;  // of the next call
+  std::string request_;    // reused
   Clock::time_point begin_, end_;
   int running_ = 0;
   bool counting_ = false, counted_ = false, ending_ = false;

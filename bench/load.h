@@ -1,6 +1,7 @@
 #ifndef STRATA_BENCH_LOAD_H_
 #define STRATA_BENCH_LOAD_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -19,6 +20,13 @@ struct LoadOptions {
   std::chrono::milliseconds warm_up{500};
   std::chrono::milliseconds duration{3000};
   int server_pid = 0;  // whose CPU time is read; 0: nobody's
+  // Calls per second, whose time counts from when each was due; 0: each slot
+  // calls again as soon as it is answered.
+  double rate = 0;
+  // Waits for a server that is not there yet.
+  bool wait_for_ready = false;
+  // Ends the load, from any thread; null: nobody does.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 struct LoadResult {

@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <chrono>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 
 #include "bench/histogram.h"
 #include "bench/load.h"
@@ -32,6 +34,7 @@ void AddLatency(const Histogram& latency, Json* json) {
   (*json)["p50_us"] = us(0.5);
   (*json)["p99_us"] = us(0.99);
   (*json)["p999_us"] = us(0.999);
+  (*json)["max_us"] = static_cast<double>(latency.max()) / 1000;
 }
 
 StatusOr<Json> LoadServer(const LoadOptions& options,
@@ -91,6 +94,18 @@ StatusOr<Json> SyncDisk(const std::string& path,
   return json;
 }
 
+// Whoever started this closes its input to end it. The thread goes with the
+// process.
+std::atomic<bool> stopped{false};
+
+void StopAtEndOfInput() {
+  std::thread([] {
+    while (std::cin.get() != EOF) {
+    }
+    stopped = true;
+  }).detach();
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("Loads a v3 server and prints what it took.");
   LoadOptions options;
@@ -98,13 +113,22 @@ int Main(int argc, char** argv) {
   int64_t warm_up_ms = 500, duration_ms = 3000;
   std::string path = "fdatasync.tmp";
   app.add_option("--op", workload.op,
-                 "fill, put, get, get-serializable, range, echo or fdatasync");
+                 "fill, put, get, get-serializable, range, scan, count, last, "
+                 "echo or fdatasync");
   app.add_option("--target", options.target, "host:port");
   app.add_option("--connections", options.connections);
   app.add_option("--outstanding", options.outstanding);
   app.add_option("--warm-up-ms", warm_up_ms);
   app.add_option("--duration-ms", duration_ms);
   app.add_option("--keys", workload.keys);
+  app.add_option("--key-bytes", workload.key_bytes);
+  app.add_option("--calls", workload.calls, "end after so many");
+  app.add_option("--rate", options.rate, "calls per second; 0: all it can");
+  app.add_flag("--wait-for-ready", options.wait_for_ready,
+               "wait for a server that is not there yet");
+  bool until_input_ends = false;
+  app.add_flag("--until-input-ends", until_input_ends,
+               "end when standard input does");
   app.add_option("--value-bytes", workload.value_bytes);
   app.add_option("--range-keys", workload.range_keys);
   app.add_option("--seed", workload.seed);
@@ -113,6 +137,8 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   options.warm_up = std::chrono::milliseconds(warm_up_ms);
   options.duration = std::chrono::milliseconds(duration_ms);
+  options.stop = &stopped;
+  if (until_input_ends) StopAtEndOfInput();
 
   const auto json = workload.op == "fdatasync"
                         ? SyncDisk(path, options.duration)

@@ -12,9 +12,11 @@ namespace strata::bench {
 
 struct WorkloadOptions {
   std::string op = "put";
-  uint64_t keys = 100'000;  // of 8 bytes
+  uint64_t keys = 100'000;
+  uint64_t key_bytes = 8;
   uint64_t value_bytes = 256;
   uint64_t range_keys = 100;  // of one range
+  uint64_t calls = 0;         // then it ends; 0: when the op does
   uint64_t seed = 1;
 };
 
@@ -24,6 +26,9 @@ struct WorkloadOptions {
 //   put    a random key
 //   get    a random key, linearizable; get-serializable
 //   range  the `range_keys` keys from a random one on, serializable
+//   scan   all keys, `range_keys` at a time, again and again
+//   count  how many keys there are
+//   last   the last `range_keys` keys by name, descending
 //   echo   the value, of bench/echo_server
 class Workload {
  public:
@@ -34,7 +39,17 @@ class Workload {
   bool Next(std::string* request);
 
  private:
-  enum class Op { kFill, kPut, kGet, kGetSerializable, kRange, kEcho };
+  enum class Op {
+    kFill,
+    kPut,
+    kGet,
+    kGetSerializable,
+    kRange,
+    kScan,
+    kCount,
+    kLast,
+    kEcho
+  };
 
   Workload(const WorkloadOptions& options, Op op, std::string method)
       : options_(options),
@@ -48,7 +63,10 @@ class Workload {
   std::string method_;
   std::string value_;
   Random random_;
-  uint64_t filled_ = 0;
+  void AddAll(std::string_view from, std::string* request) const;
+
+  uint64_t next_ = 0;  // key, of those that go in order
+  uint64_t calls_ = 0;
 };
 
 }  // namespace strata::bench

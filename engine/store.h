@@ -28,6 +28,10 @@ struct StoreOptions {
   Duration batch_interval = std::chrono::milliseconds(100);
   uint64_t batch_changes = limits::kTailChanges;
   uint64_t batch_bytes = limits::kTailBytes;
+  // Places in the key table that one step of a compaction erases, and the least
+  // number of revisions that it works on at a time.
+  uint64_t compaction_batch = limits::kCompactionBatch;
+  uint64_t compaction_stage = limits::kCompactionStage;
   ScrubOptions scrub = {};
   // Where the backend is written, compacted and scrubbed. Must outlive the
   // Store.
@@ -35,6 +39,10 @@ struct StoreOptions {
   // Another thread, to open with: reads the key table while the opening thread
   // makes the index. Null: that one does both. Not used later.
   Loop* helper = nullptr;
+  // Called before changes are written to the backend: makes the log durable up
+  // to them, as the backend must never be ahead of it. Null: it always is. Not
+  // called on the apply thread.
+  std::function<Status()> before_flush;
   // Called once, on the flusher, when the backend refuses a write for good, be
   // it for the disk or for damage it met: the process must stop rather than go
   // on without it. Null: CHECK.

@@ -26,10 +26,9 @@ namespace {
 
 // Keys of the index in one step: some 50 microseconds with the lock held alone.
 constexpr size_t kIndexStepKeys = 256;
+// A change beside the one before costs less: so many count as one at most.
+constexpr uint64_t kSideBySide = 10;
 constexpr Duration kStepPause = std::chrono::milliseconds(1);
-// Revisions of a stage: at least these, and half as many as the index has keys,
-// as each stage walks all of it.
-constexpr uint64_t kStageRevisions = 256 << 10;
 
 }  // namespace
 
@@ -95,7 +94,9 @@ void StoreImpl::BeginStage(Compaction* job) {
     std::shared_lock<RwLock> lock(mutex_);
     keys = index_.size();
   }
-  const auto span = static_cast<int64_t>(std::max(kStageRevisions, keys / 2));
+  // Each stage walks the whole index, so it must be worth it.
+  const auto span =
+      static_cast<int64_t>(std::max(options_.compaction_stage, keys / 2));
   // No short one at the end.
   job->stage = job->at - swept_ <= span + span / 2 ? job->at : swept_ + span;
 }
@@ -155,15 +156,15 @@ bool StoreImpl::WatermarkFlushed(const Compaction& job) {
 
 // A batch has so many places in the key table; what follows each other there is
 // dropped by whole leaves, at the price of a few.
-size_t StoreImpl::EndOfBatch(const Compaction& job) {
+size_t StoreImpl::EndOfBatch(const Compaction& job) const {
   const std::vector<RemovedChange>& removed = job.removed;
   size_t end = job.erased;
-  const size_t last =
-      std::min(removed.size(), end + limits::kCompactionBatchMax);
+  const size_t last = std::min<size_t>(
+      removed.size(), end + options_.compaction_batch * kSideBySide);
   for (uint64_t places = 0; end < last; ++end) {
     const bool follows =
         end > job.erased && removed[end].main - removed[end - 1].main <= 1;
-    if (!follows && ++places > limits::kCompactionBatch) break;
+    if (!follows && ++places > options_.compaction_batch) break;
   }
   return end;
 }

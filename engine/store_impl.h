@@ -218,7 +218,7 @@ class StoreImpl final : public Store {
   void BeginStage(Compaction* job);
   bool CompactIndex(Compaction* job);
   bool WatermarkFlushed(const Compaction& job);
-  static size_t EndOfBatch(const Compaction& job);
+  size_t EndOfBatch(const Compaction& job) const;
   Status EraseBatch(Compaction* job);
   bool EndStage(Compaction* job);
   void FinishCompaction(Compaction* job);

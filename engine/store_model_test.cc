@@ -131,6 +131,8 @@ class Pair {
     }
     store_.reset();
     flusher_.reset();
+    CHECK_OK(
+        disk_->Check([](const std::string& fault) { ADD_FAILURE() << fault; }));
     disk_.reset();
     disk_ = make_backend_(false);
     Open();
@@ -153,6 +155,8 @@ class Pair {
     options.flusher = flusher_.get();
     options.batch_interval = std::chrono::milliseconds(random_.Between(1, 5));
     options.batch_changes = random_.Between(1, 60);
+    options.compaction_batch = random_.Between(1, 20);
+    options.compaction_stage = random_.Between(1, 40);
     auto store =
         Store::Open(std::make_unique<Lent>(disk_), options, Logger::Null());
     CHECK_OK(store.status());
@@ -334,31 +338,50 @@ class Pair {
   std::vector<Entry> log_;
 };
 
-void RunSeed(uint64_t seed, Level level, const MakeBackend& make_backend) {
+void RunSeed(uint64_t seed, int steps, Level level,
+             const MakeBackend& make_backend) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   Pair pair(seed, level, make_backend);
-  for (int i = 0; i < 1500; ++i) {
+  for (int i = 0; i < steps; ++i) {
     pair.Step();
-    if (::testing::Test::HasFatalFailure()) return;
+    if (::testing::Test::HasFailure()) return;
   }
   pair.Crash();
+}
+
+Level LevelOf(uint64_t seed) {
+  return seed % 2 == 0 ? Level::V3_4() : Level::V3_5();
 }
 
 TEST(StoreModelTest, AgreesOverMem) {
   for (uint64_t seed = 1; seed <= 8; ++seed) {
     const std::shared_ptr<Backend> memory = NewMemBackend();
-    RunSeed(seed, seed % 2 == 0 ? Level::V3_4() : Level::V3_5(),
-            [memory](bool) { return memory; });
-    if (HasFatalFailure()) return;
+    RunSeed(seed, 1500, LevelOf(seed), [memory](bool) { return memory; });
+    if (HasFailure()) return;
   }
 }
 
 TEST(StoreModelTest, AgreesOverBtree) {
   const std::string directory = ::testing::TempDir() + "/store_model";
   for (uint64_t seed = 101; seed <= 108; ++seed) {
-    RunSeed(seed, seed % 2 == 0 ? Level::V3_4() : Level::V3_5(),
+    RunSeed(seed, 1500, LevelOf(seed),
             [directory](bool first) { return OpenBtree(directory, first); });
-    if (HasFatalFailure()) return;
+    if (HasFailure()) return;
+  }
+}
+
+// Many short ones, each from an empty store and with all its checks at the end.
+// store_model_long_test has 10,000 of them.
+#ifndef STRATA_SEQUENCES
+#define STRATA_SEQUENCES 40
+#endif
+
+TEST(StoreModelTest, ManySequences) {
+  const std::string directory = ::testing::TempDir() + "/store_sequences";
+  for (uint64_t seed = 1001; seed <= 1000 + STRATA_SEQUENCES; ++seed) {
+    RunSeed(seed, 150, LevelOf(seed),
+            [directory](bool first) { return OpenBtree(directory, first); });
+    if (HasFailure()) return;
   }
 }
 

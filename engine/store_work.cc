@@ -116,6 +116,9 @@ Status StoreImpl::TryWriteFrozen() {
     if (!frozen_.empty()) run = frozen_.front();
   }
   if (run == nullptr) return Status::Ok();
+  if (options_.before_flush != nullptr) {
+    RETURN_IF_ERROR(options_.before_flush());
+  }
   RETURN_IF_ERROR(backend_->Write(run->ToBatch(options_.level)));
   RETURN_IF_ERROR(backend_->Sync());
   RETURN_IF_ERROR(SwapView(/*drop_frozen=*/true));

@@ -1,7 +1,9 @@
 #include "engine/btree/tree.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,8 +35,14 @@ class Memory {
   // Puts every row whose value is there, erases the others.
   Status Change(std::string_view bucket,
                 const std::map<std::string, std::optional<std::string>>& rows) {
+    return ChangeOn(source(), bucket, rows);
+  }
+  // The same with the pages read from elsewhere.
+  Status ChangeOn(
+      const PageSource& source, std::string_view bucket,
+      const std::map<std::string, std::optional<std::string>>& rows) {
     CHECK(freelist_.Release({TxId(meta_.tx)}));
-    Transaction tx(source(), meta_, &freelist_, {});
+    Transaction tx(source, meta_, &freelist_, {});
     std::vector<btree::Change> changes;
     for (const auto& [key, value] : rows) {
       changes.push_back({.key = key,
@@ -88,6 +96,8 @@ class Memory {
   Bucket bucket(std::string_view name) {
     return *FindBucket(source(), PageId(meta_.root.root), name);
   }
+  const std::string& bytes() const { return bytes_; }
+  size_t runs_written() const { return runs_written_; }  // by the last change
   uint64_t high_water() const { return meta_.high_water; }
   uint64_t tx() const { return meta_.tx; }
 
@@ -103,11 +113,13 @@ class Memory {
     }
     meta_ = tx->meta();
     bytes_ = std::move(bytes);
+    runs_written_ = tx->dirty().size();
     freelist_.Commit();
     return Status::Ok();
   }
 
   const std::string path_ = "memory";
+  size_t runs_written_ = 0;
   std::string bytes_;
   Meta meta_;
   Freelist freelist_;
@@ -245,6 +257,43 @@ TEST(TreeTest, NestedBucketsAreLeftAlone) {
   memory.ExpectSound();
   EXPECT_EQ(memory.Read("b").size(), 0u);
   EXPECT_NE(memory.bucket("b").root, 0u);
+}
+
+// What continues a leaf page is values alone. Whole leaves go without a look at
+// it, and without a page written for each of them.
+TEST(TreeTest, LeavesGoWithoutTheirValuesBeingRead) {
+  constexpr uint64_t kUnit = 4096;  // of protection
+  Memory memory;
+  ASSERT_TRUE(memory.Change("b", Range(0, 200, std::string(20000, 'v'))).ok());
+  const size_t size = (memory.bytes().size() + kUnit - 1) / kUnit * kUnit;
+  auto* const pages = static_cast<char*>(std::aligned_alloc(kUnit, size));
+  memory.bytes().copy(pages, size);
+  // Closed: all memory between the page that begins a leaf and the next.
+  const PageSource source = memory.source();
+  int closed = 0;
+  for (PageId id(2); id < source.high_water();) {
+    const uint64_t count = uint64_t{source.header(id).overflow} + 1;
+    const uint64_t begin =
+        ((id.value() + 1) * kPageSize + kUnit - 1) / kUnit * kUnit;
+    const uint64_t end = (id.value() + count) * kPageSize / kUnit * kUnit;
+    if (begin < end) {
+      ++closed;
+      ASSERT_EQ(mprotect(pages + begin, end - begin, PROT_NONE), 0);
+    }
+    id = id + count;
+  }
+  EXPECT_EQ(closed, 200);
+  const std::string path = "closed";
+  const PageSource closed_source(pages, kPageSize, PageId(memory.high_water()),
+                                 &path);
+  const Status changed =
+      memory.ChangeOn(closed_source, "b", Range(10, 190, std::nullopt));
+  EXPECT_TRUE(changed.ok()) << changed;
+  ASSERT_EQ(mprotect(pages, size, PROT_READ | PROT_WRITE), 0);
+  std::free(pages);
+  EXPECT_LE(memory.runs_written(), 4u);
+  EXPECT_EQ(memory.Read("b").size(), 20u);
+  memory.ExpectSound();
 }
 
 // --- Nodes. ---
