@@ -60,7 +60,7 @@ Status DbImpl::Start(const std::string& directory) {
       .advertise_client_urls = {options_.advertise_client_url},
       .btree = options_.btree,
       .scrub = options_.scrub,
-      .fsync = options_.fsync};
+      .durability = options_.durability};
   const NodeWorld world{.env = options_.env,
                         .loop = &loop_,
                         .flusher = flusher_.get(),

@@ -17,6 +17,7 @@
 #include "engine/level.h"
 #include "engine/requests.h"
 #include "engine/scrub.h"
+#include "server/durability.h"
 
 // Strata in your program: a durable, revision-keyed store without a server and
 // without gRPC. A directory written here can be served by stratad later (or by
@@ -44,8 +45,10 @@ struct DbOptions {
   BtreeOptions btree = {};
   // The file's checksums are checked in the background, at this pace.
   ScrubOptions scrub = {.bytes_per_second = kScrubBytesPerSecond};
-  // Off: a power loss may take any acknowledged change with it.
-  bool fsync = true;
+  // What a change has survived when it returns: a power loss (kEachWrite), one
+  // but for the last so many milliseconds (kInterval), or only the end of the
+  // process (kNone). server/durability.h has the promises.
+  Durability durability = {};
 
   Env* env = Env::Posix();
   Logger* logger = Logger::Null();

@@ -23,16 +23,16 @@ namespace {
 constexpr size_t kValueBytes = 256;
 constexpr size_t kLoggedBytes = 352;  // of such a put
 
-std::unique_ptr<Db> OpenFresh(bool fsync) {
+std::unique_ptr<Db> OpenFresh(DurabilityMode mode) {
   const std::string directory = JoinPath(BenchScratch(), "embedded");
   CHECK_OK(Env::Posix()->RemoveAll(directory));
-  auto db = Db::Open(directory, {.fsync = fsync});
+  auto db = Db::Open(directory, {.durability = {.mode = mode}});
   CHECK_OK(db);
   return *std::move(db);
 }
 
 void DurablePutOfOneThread(benchmark::State& state) {
-  const std::unique_ptr<Db> db = OpenFresh(/*fsync=*/true);
+  const std::unique_ptr<Db> db = OpenFresh(DurabilityMode::kEachWrite);
   BareFile bare;
   // Log segments are being filled with zeros meanwhile.
   std::this_thread::sleep_for(std::chrono::seconds(5));
@@ -52,15 +52,18 @@ BENCHMARK(DurablePutOfOneThread)->UseRealTime()->MinTime(3);
 
 std::unique_ptr<Db> shared;  // of the threads of one benchmark
 
-void OpenShared(const benchmark::State&) { shared = OpenFresh(true); }
+void OpenShared(const benchmark::State& state) {
+  shared = OpenFresh(static_cast<DurabilityMode>(state.range(0)));
+}
 
 void CloseShared(const benchmark::State&) {
   CHECK_OK(shared->Close());
   shared.reset();
 }
 
-// Threads that put at the same time share their syncs.
-void DurablePut(benchmark::State& state) {
+// Threads that put at the same time share their syncs. By durability mode: 0
+// each write, 1 interval (of 100 ms), 2 none.
+void Put(benchmark::State& state) {
   const std::string value(kValueBytes, 'v');
   uint64_t i = 0;
   for (auto _ : state) {
@@ -70,7 +73,9 @@ void DurablePut(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(DurablePut)
+BENCHMARK(Put)
+    ->ArgName("mode")
+    ->DenseRange(0, 2)
     ->Setup(OpenShared)
     ->Teardown(CloseShared)
     ->Threads(1)
@@ -79,7 +84,7 @@ BENCHMARK(DurablePut)
     ->UseRealTime();
 
 void FillShared(const benchmark::State& state) {
-  shared = OpenFresh(/*fsync=*/false);
+  shared = OpenFresh(DurabilityMode::kNone);
   const std::string value(kValueBytes, 'v');
   for (int64_t i = 0; i < state.range(0); ++i) {
     CHECK_OK(shared->Put(std::to_string(i), value));

@@ -1,5 +1,6 @@
 #include "server/local_replicator.h"
 
+#include <future>
 #include <utility>
 
 #include "base/check.h"
@@ -23,6 +24,7 @@ constexpr uint32_t kEntryData = 4;
 
 LocalReplicator::LocalReplicator(MemberId self, LogPosition position,
                                  std::unique_ptr<Wal> wal, uint64_t max_wals,
+                                 const Durability& durability,
                                  StateMachine* state_machine, Loop* loop,
                                  Logger* logger)
     : self_(self),
@@ -31,6 +33,7 @@ LocalReplicator::LocalReplicator(MemberId self, LogPosition position,
       loop_(loop),
       logger_(logger),
       max_wals_(max_wals),
+      durability_(durability),
       wal_(std::move(wal)),
       last_index_(position.last_index),
       committed_(position.last_index.value()) {}
@@ -107,7 +110,7 @@ Status LocalReplicator::WriteLog(Batch batch) {
   // What the batches before have decided; this one's end is decided by being
   // durable, and a restart finds it.
   wal_->AppendHardState({.term = term_, .vote = self_, .commit = last_index_});
-  Status synced = wal_->Sync();
+  Status synced = WriteOrSync();
   if (synced.ok()) return synced;
   if (synced.code() == Code::kResourceExhausted) {
     logger_->Warn("refused writes: the log's disk is full",
@@ -118,6 +121,31 @@ Status LocalReplicator::WriteLog(Batch batch) {
   failed_ = synced;
   state_machine_->Fail(synced);
   return synced;
+}
+
+Status LocalReplicator::WriteOrSync() {
+  if (durability_.mode == DurabilityMode::kEachWrite) return wal_->Sync();
+  if (durability_.mode == DurabilityMode::kInterval && !sync_timer_) {
+    sync_timer_ = loop_->After(durability_.interval, [this] {
+      sync_timer_.reset();
+      SyncNow().IgnoreError();  // it has told the state machine
+    });
+  }
+  return wal_->Write();
+}
+
+Status LocalReplicator::SyncNow() {
+  RETURN_IF_ERROR(failed_);
+  failed_ = wal_->Sync();
+  if (!failed_.ok()) state_machine_->Fail(failed_);
+  return failed_;
+}
+
+Status LocalReplicator::SyncLog() {
+  if (durability_.mode == DurabilityMode::kEachWrite) return Status::Ok();
+  const auto done = std::make_shared<std::promise<Status>>();
+  loop_->Post([this, done] { done->set_value(SyncNow()); });
+  return done->get_future().get();
 }
 
 void LocalReplicator::AppendToLog(const Proposal& proposal, LogIndex index) {
@@ -182,6 +210,15 @@ void LocalReplicator::Stop() {
   std::unique_lock lock(mutex_);
   stopped_ = true;
   idle_.wait(lock, [this] { return !scheduled_; });
+  if (durability_.mode != DurabilityMode::kInterval) return;
+  lock.unlock();
+  // Nothing sets the timer again, and on the loop it is stopped for good.
+  std::promise<void> stopped;
+  loop_->Post([this, &stopped] {
+    if (sync_timer_) loop_->Cancel(*sync_timer_);
+    stopped.set_value();
+  });
+  stopped.get_future().wait();
 }
 
 }  // namespace strata

@@ -5,12 +5,14 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/logger.h"
 #include "base/loop.h"
 #include "base/status.h"
+#include "server/durability.h"
 #include "server/replicator.h"
 #include "wal/wal.h"
 
@@ -35,14 +37,15 @@ class LocalReplicator : public Replicator {
   // `loop`, `logger` and `state_machine` outlive the replicator.
   // Segments of the log are kept back to `max_wals` when they are released.
   LocalReplicator(MemberId self, LogPosition position, std::unique_ptr<Wal> wal,
-                  uint64_t max_wals, StateMachine* state_machine, Loop* loop,
-                  Logger* logger);
+                  uint64_t max_wals, const Durability& durability,
+                  StateMachine* state_machine, Loop* loop, Logger* logger);
 
   void Propose(std::unique_ptr<Proposal> proposal) override;
   void ReadIndex(std::function<void(const Status&)> done) override;
   Status SnapshotTaken(const WalSnapshot& snapshot, LogIndex release) override;
   ReplicatorStatus GetStatus() const override;
   void Stop() override;
+  Status SyncLog() override;
 
  private:
   using Queue = std::vector<std::unique_ptr<Proposal>>;
@@ -54,6 +57,8 @@ class LocalReplicator : public Replicator {
   // Logs, syncs, applies and answers; or answers with what went wrong.
   void Commit(Batch batch);
   Status WriteLog(Batch batch);
+  Status WriteOrSync();
+  Status SyncNow();
   void AppendToLog(const Proposal& proposal, LogIndex index);
   void Refuse(Batch batch, const Status& status);
 
@@ -64,11 +69,13 @@ class LocalReplicator : public Replicator {
   Loop* const loop_;
   Logger* const logger_;
   const uint64_t max_wals_;
+  const Durability durability_;
 
   // Bound to loop_.
   std::unique_ptr<Wal> wal_;
   LogIndex last_index_;
   Status failed_;
+  std::optional<Loop::TimerId> sync_timer_;
   std::string encoded_;                            // one entry, reused
   std::vector<CommittedEntry> committed_entries_;  // one batch, reused
 

@@ -1,5 +1,6 @@
 #include "server/node.h"
 
+#include <atomic>
 #include <utility>
 
 #include "base/bytes.h"
@@ -104,6 +105,7 @@ class NodeImpl : public Node, private StateMachine {
   std::unique_ptr<Snapshotter> snapshotter_;
   std::unique_ptr<AutoCompactor> compactor_;  // works on world_.loop
   std::unique_ptr<Replicator> replicator_;
+  std::atomic<Replicator*> log_{nullptr};  // the same, for the flusher
 };
 
 Status NodeImpl::OpenStore(DataDir* dir) {
@@ -115,6 +117,11 @@ Status NodeImpl::OpenStore(DataDir* dir) {
   options.flusher = world_.flusher;
   options.helper = world_.helper;
   options.on_fatal = [this](const Status& status) { Fail(status); };
+  // What was read or written at the start is durable.
+  options.before_flush = [this] {
+    Replicator* const log = log_.load();
+    return log == nullptr ? Status::Ok() : log->SyncLog();
+  };
   ASSIGN_OR_RETURN(store_, Store::Open(std::move(dir->backend),
                                        std::move(options), world_.logger));
   watch_hub_ = WatchHub::New(
@@ -166,8 +173,9 @@ Status NodeImpl::Start(DataDir dir) {
                              .last_index = opening.entries().back().index};
   StateMachine* const self = this;
   replicator_ = std::make_unique<LocalReplicator>(
-      member_id_, position, std::move(dir.wal), options_.max_wals, self,
-      world_.loop, world_.logger);
+      member_id_, position, std::move(dir.wal), options_.max_wals,
+      options_.durability, self, world_.loop, world_.logger);
+  log_ = replicator_.get();
   compactor_ = std::make_unique<AutoCompactor>(
       options_.auto_compaction, world_.loop,
       AutoCompactor::Store{[this] { return store_->revision(); },

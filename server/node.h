@@ -19,6 +19,7 @@
 #include "engine/watch_hub.h"
 #include "server/apply_result.h"
 #include "server/auto_compactor.h"
+#include "server/durability.h"
 #include "server/quota.h"
 #include "server/replicator.h"
 #include "snapshot/snap_file.h"
@@ -54,6 +55,10 @@ struct NodeOptions {
   uint64_t max_request_bytes = limits::kMaxRequestBytes;
   // Between progress notices to watchers that ask for them.
   Duration watch_progress_interval = std::chrono::minutes(10);
+  // What a change has survived when it is answered.
+  Durability durability = {};
+  // Off: nothing is ever synced, and after a power loss the directory may not
+  // open any more (--unsafe-no-fsync).
   bool fsync = true;
   // More live data than this raises the NOSPACE alarm; 0: kDefaultQuotaBytes,
   // negative: no limit.

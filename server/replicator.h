@@ -79,6 +79,10 @@ class Replicator {
   virtual Status SnapshotTaken(const WalSnapshot& snapshot,
                                LogIndex release) = 0;
 
+  // Makes all that is acknowledged durable, where it is not yet (durability.h).
+  // Any thread but the node's loop, which it waits for.
+  virtual Status SyncLog() = 0;
+
   // Any thread.
   virtual ReplicatorStatus GetStatus() const = 0;
 

@@ -124,9 +124,15 @@ class Wal {
   // Records that a `.snap` file for this point is durable.
   virtual void AppendSnapshot(const WalSnapshot& snapshot) = 0;
 
-  // Bytes gathered since the last Sync.
+  // Bytes gathered since the last Sync or Write.
   virtual uint64_t PendingBytes() const = 0;
   virtual Status Sync() = 0;
+  // Hands what was appended to the system and waits for no disk: it survives
+  // the end of the process, and a power loss takes it from some record on. It
+  // is durable with the next Sync, or when more than max_batch_bytes would lie
+  // written and not synced (then this waits for a sync): an open tells a torn
+  // tail from damage by that bound.
+  virtual Status Write() = 0;
 
   // Removes segments that hold only entries up to `index`, but keeps the newest
   // `keep`. REQUIRES: a snapshot record at or after `index` is durable.

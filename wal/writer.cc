@@ -19,7 +19,7 @@ Writer::Writer(Env* env, std::string directory, std::string metadata,
       segments_(std::move(segments)),
       fill_(std::move(fill)),
       end_(end),
-      synced_(point),
+      written_(point),
       gathered_(point),
       preparer_(env, directory_, options, logger) {}
 
@@ -74,35 +74,47 @@ void Writer::AppendSnapshot(const WalSnapshot& snapshot) {
 
 Status Writer::Sync() {
   RETURN_IF_ERROR(dead_);
-  if (pending_.empty()) return Status::Ok();
+  if (!pending_.empty()) return Put(/*sync=*/true);
+  if (unsynced_ == 0) return Status::Ok();
+  return SyncWhole();
+}
+
+Status Writer::Write() {
+  RETURN_IF_ERROR(dead_);
+  return pending_.empty() ? Status::Ok() : Put(/*sync=*/false);
+}
+
+// Whether it is durable then or not, what was gathered is part of the log.
+Status Writer::Put(bool sync) {
   const uint64_t bytes = pending_.size();
-  if (Status status = Flush(); !status.ok()) {
+  if (Status status = Flush(sync); !status.ok()) {
     DropPending();
     return status;
   }
   stats_.bytes_written += bytes;
-  ++stats_.syncs;
-  synced_ = gathered_;
+  written_ = gathered_;
   pending_.clear();
   return Status::Ok();
 }
 
 void Writer::DropPending() {
   pending_.clear();
-  gathered_ = synced_;
+  gathered_ = written_;
 }
 
 // Before anything is written, there is room for all of it. A full disk before
 // that leaves the log as it was; anything else is the end of this Writer.
-Status Writer::Flush() {
+Status Writer::Flush(bool sync) {
   Status status = MakeRoom();
   if (status.code() == Code::kResourceExhausted) return status;
-  if (status.ok()) status = WriteBatch(pending_);
+  if (status.ok()) status = WriteBatch(pending_, sync);
   return status.ok() ? status : Die(status);
 }
 
 Status Writer::MakeRoom() {
   if (end_ + pending_.size() > options_.segment_bytes && !fresh_) {
+    // Only the last segment may have a torn tail.
+    if (unsynced_ > 0) RETURN_IF_ERROR(SyncWhole());
     RETURN_IF_ERROR(Rotate());
   }
   if (end_ + pending_.size() > allocated_) {
@@ -121,7 +133,7 @@ Status Writer::Die(const Status& status) {
 }
 
 // In parts of at most max_batch_bytes, each of whole records, or one record.
-Status Writer::WriteBatch(std::string_view batch) {
+Status Writer::WriteBatch(std::string_view batch, bool sync) {
   if (fill_ != nullptr) fill_->Claim(end_ + batch.size());
   while (!batch.empty()) {
     uint64_t part = batch.size();
@@ -133,19 +145,37 @@ Status Writer::WriteBatch(std::string_view batch) {
         part = next;
       }
     }
-    if (bugs_.sync_late) RETURN_IF_ERROR(SyncTail());
-    RETURN_IF_ERROR(tail()->WriteAt(end_, batch.substr(0, part)));
-    if (!bugs_.sync_late) RETURN_IF_ERROR(SyncTail());
-    end_ += part;
-    fresh_ = false;
+    RETURN_IF_ERROR(WritePart(batch.substr(0, part), sync));
     batch.remove_prefix(part);
   }
   return Status::Ok();
 }
 
+Status Writer::WritePart(std::string_view part, bool sync) {
+  const bool late = bugs_.sync_late && sync;
+  if (late || unsynced_ + part.size() > options_.max_batch_bytes) {
+    RETURN_IF_ERROR(SyncTail());
+  }
+  RETURN_IF_ERROR(tail()->WriteAt(end_, part));
+  unsynced_ += part.size();
+  end_ += part.size();
+  fresh_ = false;
+  return sync && !late ? SyncTail() : Status::Ok();
+}
+
+// A failed sync is the end, even if it is for want of room.
+Status Writer::SyncWhole() {
+  const Status status = SyncTail();
+  return status.ok() ? status : Die(status);
+}
+
 Status Writer::SyncTail() {
-  if (!options_.fsync || bugs_.skip_file_sync) return Status::Ok();
-  return tail()->Sync();
+  if (options_.fsync && !bugs_.skip_file_sync) {
+    RETURN_IF_ERROR(tail()->Sync());
+  }
+  unsynced_ = 0;
+  ++stats_.syncs;
+  return Status::Ok();
 }
 
 Status Writer::SyncDirectory() {
@@ -157,15 +187,15 @@ Status Writer::SyncDirectory() {
 // durably before a batch goes into it.
 Status Writer::Rotate() {
   const SegmentName name{.sequence = segments_.back().name.sequence + 1,
-                         .first_index = synced_.last_index + 1};
+                         .first_index = written_.last_index + 1};
   ASSIGN_OR_RETURN(PreparedSegment next, preparer_.Take(name.sequence));
-  uint32_t crc = bugs_.restart_crc ? 0 : synced_.crc;
+  uint32_t crc = bugs_.restart_crc ? 0 : written_.crc;
   std::string header;
   AppendCrcRecord(&header, crc);
   AppendRecord(&header, RecordType::kMetadata, metadata_, &crc);
-  if (synced_.hard_state != raft::HardState{}) {
+  if (written_.hard_state != raft::HardState{}) {
     AppendRecord(&header, RecordType::kState,
-                 raft::EncodeHardState(synced_.hard_state), &crc);
+                 raft::EncodeHardState(written_.hard_state), &crc);
   }
   if (next.fill != nullptr) next.fill->Claim(header.size());
   Status status = WriteHeader(next.file.get(), header);
@@ -197,7 +227,7 @@ void Writer::Adopt(PreparedSegment next, const SegmentName& name,
   end_ = header_bytes;
   allocated_ = options_.segment_bytes;
   fresh_ = true;
-  synced_.crc = crc;
+  written_.crc = crc;
   Reframe();
   preparer_.Start(name.sequence + 1);
 }
@@ -215,7 +245,7 @@ void Writer::TrimLastSegment() {
 // The header changed the sum that the gathered records were made with.
 void Writer::Reframe() {
   scratch_.clear();
-  uint32_t crc = synced_.crc;
+  uint32_t crc = written_.crc;
   for (uint64_t at = 0; at < pending_.size();) {
     const Frame frame = ParseFrame(pending_, at);
     CHECK(frame.kind == Frame::Kind::kRecord) << frame.fault;

@@ -49,6 +49,7 @@ class Writer final : public Wal {
   void AppendSnapshot(const WalSnapshot& snapshot) override;
   uint64_t PendingBytes() const override { return pending_.size(); }
   Status Sync() override;
+  Status Write() override;
   Status ReleaseTo(LogIndex index, uint64_t keep) override;
   Stats GetStats() const override;
 
@@ -56,10 +57,13 @@ class Writer final : public Wal {
   File* tail() { return segments_.back().file.get(); }
   void Gather(RecordType type, std::string_view data);
 
-  Status Flush();
+  Status Put(bool sync);
+  Status Flush(bool sync);
   Status MakeRoom();
   Status Die(const Status& status);
-  Status WriteBatch(std::string_view batch);
+  Status WriteBatch(std::string_view batch, bool sync);
+  Status WritePart(std::string_view part, bool sync);
+  Status SyncWhole();
   Status SyncTail();
   Status SyncDirectory();
   void DropPending();
@@ -85,7 +89,8 @@ class Writer final : public Wal {
   uint64_t end_;                    // of the records in the last one
   uint64_t allocated_ = 0;          // of the last one
   bool fresh_ = false;              // the last one has only its header
-  LogPoint synced_;                 // at end_
+  uint64_t unsynced_ = 0;           // bytes before end_
+  LogPoint written_;                // at end_
   LogPoint gathered_;               // at the end of pending_
   std::string pending_;             // records gathered since the last Sync
   std::string scratch_;             // one record's data, or pending_ anew
