@@ -52,7 +52,7 @@ int64_t PrefixAfter(const FakeEnv& env, const PowerLoss& loss) {
 TEST(DurabilityTest, EachWriteLosesNothing) {
   FakeEnv env;
   const auto db = OpenOn(&env, {.mode = DurabilityMode::kEachWrite});
-  for (int64_t i = 0; i < 60; ++i) {
+  for (int64_t i = 0; i < 30; ++i) {
     Put(db.get(), i);
     if (i % 6 != 0) continue;
     EXPECT_GE(PrefixAfter(env, PowerLoss::Random(i)), i + 1);
@@ -90,7 +90,7 @@ void LoseManyTimes(const Durability& durability) {
   const auto db = OpenOn(&env, durability);
   {
     const Writer writer(db.get());
-    for (uint64_t seed = 1; seed <= 8; ++seed) {
+    for (uint64_t seed = 1; seed <= 4; ++seed) {
       while (writer.acknowledged() < static_cast<int64_t>(seed) * 40) {
         std::this_thread::yield();
       }
@@ -115,7 +115,7 @@ bool LosesTheNewest(const Durability& durability) {
   FakeEnv env;
   const auto db = OpenOn(&env, durability);
   bool lost = false;
-  for (int64_t i = 0; i < 50 && !lost; ++i) {
+  for (int64_t i = 0; i < 12 && !lost; ++i) {
     Put(db.get(), i);
     lost = PrefixAfter(env, PowerLoss::Nothing()) <= i;
   }
@@ -136,7 +136,7 @@ TEST(DurabilityTest, IntervalSyncsByItself) {
   FakeEnv env;
   const auto db = OpenOn(&env, {.mode = DurabilityMode::kInterval,
                                 .interval = std::chrono::milliseconds(1)});
-  for (int64_t i = 0; i < 20; ++i) {
+  for (int64_t i = 0; i < 5; ++i) {
     Put(db.get(), i);
     while (PrefixAfter(env, PowerLoss::Nothing()) <= i) {
       std::this_thread::yield();
