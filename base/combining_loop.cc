@@ -66,6 +66,20 @@ void CombiningLoop::RunUntilDone(const bool* done,
   FindRunner(std::move(lock));
 }
 
+bool CombiningLoop::RunAfter(const std::function<void()>& start) {
+  {
+    const Lock lock(mutex_);
+    ++callers_;
+  }
+  start();
+  Lock lock(mutex_);
+  const bool runs = Nobody() && !posted_.empty();
+  if (runs) RunBatch(&lock);
+  --callers_;
+  FindRunner(std::move(lock));
+  return runs;
+}
+
 void CombiningLoop::RunBatch(Lock* lock) {
   runner_ = std::this_thread::get_id();
   batch_.swap(posted_);

@@ -41,6 +41,12 @@ class CombiningLoop : public Loop {
   // `*done`. Not on the loop itself.
   void RunUntilDone(const bool* done, const std::function<void()>& start);
 
+  // Calls `start` on the caller's thread, and then runs what it and others have
+  // posted, once, unless another thread runs the loop. Waits for nobody and
+  // leaves the rest to others. Returns whether it ran anything. Not on the loop
+  // itself.
+  bool RunAfter(const std::function<void()>& start);
+
  private:
   using Lock = std::unique_lock<std::mutex>;
 
@@ -58,7 +64,7 @@ class CombiningLoop : public Loop {
   std::vector<Function> posted_;
   std::vector<Function> batch_;  // the runner's, without the lock
   std::thread::id runner_;       // none: nobody runs
-  int callers_ = 0;              // in RunUntilDone: one of them will run
+  int callers_ = 0;              // in RunUntilDone or RunAfter: will look
   int sleepers_ = 0;             // of these, in wake_
 
   // The last to be made and the first to end: it calls all of the above.

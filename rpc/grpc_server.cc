@@ -92,10 +92,11 @@ class GrpcServerImpl : public GrpcServer {
  public:
   GrpcServerImpl(const GrpcServerOptions& options,
                  std::vector<UnaryMethod> methods,
-                 std::vector<StreamMethod> streams)
+                 std::vector<StreamMethod> streams, CombiningLoop* loop)
       : stream_service_(std::move(streams)),
         shared_{.service = RawService(std::move(methods)),
                 .generic = {},
+                .loop = loop,
                 .max_message_bytes =
                     options.max_request_bytes + limits::kGrpcOverheadBytes} {}
 
@@ -124,9 +125,7 @@ class GrpcServerImpl : public GrpcServer {
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) return ListenError(options);
     for (const auto& worker : workers_) {
-      threads_.push_back(
-          NewThreadedLoop("grpc-" + std::to_string(threads_.size())));
-      threads_.back()->Post([worker = worker.get()] { worker->Run(); });
+      worker->Run(NewThread(), shared_.loop == nullptr ? nullptr : NewThread());
     }
     threads_.push_back(NewThreadedLoop("grpc-streams"));
     threads_.back()->Post([this] { stream_worker_->Run(); });
@@ -140,10 +139,17 @@ class GrpcServerImpl : public GrpcServer {
     server_->Shutdown(
         gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
                      gpr_time_from_millis(Milliseconds(grace), GPR_TIMESPAN)));
+    for (const auto& worker : workers_) worker->WaitUntilDone();
     threads_.clear();  // joins
   }
 
  private:
+  Loop* NewThread() {
+    threads_.push_back(
+        NewThreadedLoop("grpc-" + std::to_string(threads_.size())));
+    return threads_.back().get();
+  }
+
   static Status ListenError(const GrpcServerOptions& options) {
     for (const std::string& address : options.addresses) {
       if (const Status status = TryToListen(address); !status.ok()) {
@@ -166,9 +172,9 @@ class GrpcServerImpl : public GrpcServer {
 
 StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const GrpcServerOptions& options, std::vector<UnaryMethod> methods,
-    std::vector<StreamMethod> streams) {
+    std::vector<StreamMethod> streams, CombiningLoop* loop) {
   auto server = std::make_unique<GrpcServerImpl>(options, std::move(methods),
-                                                 std::move(streams));
+                                                 std::move(streams), loop);
   RETURN_IF_ERROR(server->Start(options));
   return server;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/combining_loop.h"
 #include "base/limits.h"
 #include "base/loop.h"
 #include "base/status.h"
@@ -35,10 +36,12 @@ struct GrpcServerOptions {
 class GrpcServer {
  public:
   // Listens and serves when it returns. What `methods` and `streams` refer to
-  // must outlive the server.
+  // must outlive the server, and so must `loop`: the one that methods go
+  // through the log on, if the threads that take calls may run it. A call that
+  // is alone then needs no other thread.
   static StatusOr<std::unique_ptr<GrpcServer>> Start(
       const GrpcServerOptions& options, std::vector<UnaryMethod> methods,
-      std::vector<StreamMethod> streams = {});
+      std::vector<StreamMethod> streams = {}, CombiningLoop* loop = nullptr);
   virtual ~GrpcServer() = default;  // REQUIRES: Shutdown has returned
 
   // The port of each address, in their order: the one chosen where 0 was asked.

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -58,7 +60,7 @@ class GrpcServerTest : public testing::Test {
     GrpcServerOptions options;
     options.addresses = {"127.0.0.1:0"};
     options.max_request_bytes = kMaxRequestBytes;
-    auto server = GrpcServer::Start(options, std::move(methods));
+    auto server = GrpcServer::Start(options, std::move(methods), {}, &loop_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = std::move(*server);
     client_ = std::make_unique<Client>(server_->ports().front());
@@ -67,6 +69,23 @@ class GrpcServerTest : public testing::Test {
     if (server_ != nullptr) server_->Shutdown(std::chrono::seconds(10));
   }
 
+  // Answers from the loop, after `work` there.
+  UnaryMethod ThroughLog(const std::string& name,
+                         std::function<void(const std::string&)> work) {
+    return {.path = "/test.Test/" + name,
+            .call =
+                [this, work = std::move(work)](std::string_view request,
+                                               google::protobuf::Arena*,
+                                               Reply reply) {
+                  loop_.Post([=, text = std::string(request)] {
+                    work(text);
+                    reply("logged " + text);
+                  });
+                },
+            .through_log = true};
+  }
+
+  CombiningLoop loop_{"log"};
   std::unique_ptr<GrpcServer> server_;
   std::unique_ptr<Client> client_;
 };
@@ -158,6 +177,97 @@ TEST_F(GrpcServerTest, ShutdownWaitsForWhatIsBeingServed) {
   EXPECT_EQ(answer.get(), "done");
   stopped.get();
   server_.reset();
+}
+
+// The thread that takes a call, and the one that does its work.
+TEST_F(GrpcServerTest, ACallThatIsAloneNeedsNoOtherThread) {
+  std::thread::id worked, took;
+  UnaryMethod put =
+      ThroughLog("Put", [&](auto&) { worked = std::this_thread::get_id(); });
+  Start({{.path = put.path,
+          .call =
+              [&](auto request, auto arena, Reply reply) {
+                took = std::this_thread::get_id();
+                put.call(request, arena, std::move(reply));
+              },
+          .through_log = true}});
+  int carried_through = 0;
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(client_->Call("/test.Test/Put", "x"), "logged x");
+    carried_through += worked == took;
+  }
+  // A machine that stops for some milliseconds makes it a few less.
+  EXPECT_GT(carried_through, 20);
+}
+
+// As with a disk that stalls: what does not need it is answered meanwhile, and
+// what does waits its turn. Again and again, as the two threads change places.
+TEST_F(GrpcServerTest, CallsGoOnWhileTheLogHangs) {
+  std::optional<std::promise<void>> hung, go_on;
+  Start({Echo(), ThroughLog("Put", [&](const std::string& text) {
+           if (text != "hang") return;
+           hung->set_value();
+           go_on->get_future().wait();
+         })});
+  Client other(server_->ports().front());
+  for (int round = 0; round < 4; ++round) {
+    // Until it is alone for the server, too.
+    for (int i = 0; i < 70; ++i) {
+      EXPECT_EQ(client_->Call("/test.Test/Put", "x"), "logged x");
+    }
+    hung.emplace();
+    go_on.emplace();
+    auto hanging = std::async(std::launch::async, [&] {
+      return client_->Call("/test.Test/Put", "hang");
+    });
+    hung->get_future().wait();
+    EXPECT_EQ(other.Call("/test.Test/Echo", "a"), "echo a");
+    auto waiting = std::async(
+        std::launch::async, [&] { return other.Call("/test.Test/Put", "y"); });
+    Client third(server_->ports().front());
+    EXPECT_EQ(third.Call("/test.Test/Echo", "b"), "echo b");
+    EXPECT_EQ(waiting.wait_for(std::chrono::milliseconds(0)),
+              std::future_status::timeout);
+    go_on->set_value();
+    EXPECT_EQ(hanging.get(), "logged hang");
+    EXPECT_EQ(waiting.get(), "logged y");
+  }
+}
+
+TEST_F(GrpcServerTest, ShutdownWhileTheLogHangs) {
+  std::promise<void> hung, go_on;
+  Start({ThroughLog("Put", [&](auto&) {
+    hung.set_value();
+    go_on.get_future().wait();
+  })});
+  auto answer = std::async(
+      std::launch::async, [&] { return client_->Call("/test.Test/Put", "x"); });
+  hung.get_future().wait();
+  auto stopped = std::async(
+      std::launch::async, [&] { server_->Shutdown(std::chrono::seconds(10)); });
+  EXPECT_EQ(stopped.wait_for(std::chrono::milliseconds(20)),
+            std::future_status::timeout);
+  go_on.set_value();
+  EXPECT_EQ(answer.get(), "logged x");
+  stopped.get();
+  server_.reset();
+}
+
+TEST_F(GrpcServerTest, AllKindsOfCallsAtOnce) {
+  Start({Echo(), ThroughLog("Put", [](auto&) { std::this_thread::yield(); })});
+  std::atomic<int> right = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      Client client(server_->ports().front());
+      for (int i = 0; i < 100; ++i) {
+        right += t % 2 == 0 ? client.Call("/test.Test/Put", "x") == "logged x"
+                            : client.Call("/test.Test/Echo", "x") == "echo x";
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, 400);
 }
 
 TEST_F(GrpcServerTest, APortThatIsTaken) {

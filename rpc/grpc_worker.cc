@@ -21,6 +21,12 @@ namespace {
 constexpr int kAwaited = 16;
 // With more calls being served, replies are gathered.
 constexpr int kServedDirectly = 2;
+// Once calls were seen to come in together, so many are not carried through by
+// the poller: they would wait for each other instead of sharing a sync.
+constexpr int kCrowdCalls = 64;
+// A poller that has not come back after one to two of these is replaced. Other
+// calls may wait for it so long, once.
+constexpr Duration kWatchInterval = std::chrono::milliseconds(2);
 // While it stops, a worker looks this often whether answers have been sent.
 constexpr int kStoppingPollMs = 5;
 // Answers up to this size are copied rather than handed over.
@@ -106,9 +112,31 @@ class GrpcWorker::Call : public GrpcWorker::Event {
       return worker_->EndCall(this);
     }
     serving_ = true;
-    worker_->serving_.fetch_add(1, std::memory_order_relaxed);
+    if (worker_->serving_.fetch_add(1, std::memory_order_relaxed) > 0) {
+      worker_->crowd_ = kCrowdCalls;
+    }
     worker_->Await(method_);
-    Serve();
+    worker_->Serve(this);
+  }
+
+  // As soon as the handler has replied, the call may be used for another.
+  void Serve() {
+    const grpc::ByteBuffer& bytes = rpc_->request.bytes;
+    const uint64_t max = worker_->shared_->max_message_bytes;
+    if (bytes.Length() > max) {
+      return Answer(
+          ResourceExhaustedError("grpc: received message larger than max (" +
+                                 std::to_string(bytes.Length()) + " vs. " +
+                                 std::to_string(max) + ")"));
+    }
+    grpc::Slice slice;
+    if (!bytes.TrySingleSlice(&slice).ok() &&
+        !bytes.DumpToSingleSlice(&slice).ok()) {
+      return Answer(InternalError("grpc: failed to decompress the message"));
+    }
+    worker_->shared_->service.methods()[method_].call(
+        {reinterpret_cast<const char*>(slice.begin()), slice.size()}, &arena_,
+        [this](StatusOr<std::string> answer) { Answer(std::move(answer)); });
   }
 
   size_t method() const { return method_; }
@@ -150,25 +178,6 @@ class GrpcWorker::Call : public GrpcWorker::Event {
     options.initial_block = block;
     options.initial_block_size = kArenaBytes;
     return options;
-  }
-
-  void Serve() {
-    const grpc::ByteBuffer& bytes = rpc_->request.bytes;
-    const uint64_t max = worker_->shared_->max_message_bytes;
-    if (bytes.Length() > max) {
-      return Answer(
-          ResourceExhaustedError("grpc: received message larger than max (" +
-                                 std::to_string(bytes.Length()) + " vs. " +
-                                 std::to_string(max) + ")"));
-    }
-    grpc::Slice slice;
-    if (!bytes.TrySingleSlice(&slice).ok() &&
-        !bytes.DumpToSingleSlice(&slice).ok()) {
-      return Answer(InternalError("grpc: failed to decompress the message"));
-    }
-    worker_->shared_->service.methods()[method_].call(
-        {reinterpret_cast<const char*>(slice.begin()), slice.size()}, &arena_,
-        [this](StatusOr<std::string> answer) { Answer(std::move(answer)); });
   }
 
   // Any thread.
@@ -228,7 +237,7 @@ class GrpcWorker::UnknownCall : public GrpcWorker::Event {
   std::optional<Rpc> rpc_;
 };
 
-// Calls Run()'s thread to the answers that were gathered.
+// Calls the poller to the answers that were gathered.
 class GrpcWorker::Wake : public GrpcWorker::Event {
  public:
   explicit Wake(GrpcWorker* worker) : worker_(worker) {}
@@ -253,25 +262,110 @@ GrpcWorker::GrpcWorker(GrpcShared* shared,
 
 GrpcWorker::~GrpcWorker() = default;
 
-void GrpcWorker::Run() {
-  thread_ = std::this_thread::get_id();
+void GrpcWorker::Run(Loop* poller, Loop* watcher) {
+  poller_ = poller;
+  watcher_ = watcher;
+  poller->Post([this] {
+    AwaitAll();
+    Poll(/*turn=*/0);
+  });
+}
+
+void GrpcWorker::AwaitAll() {
   for (size_t method = 0; method < starved_.size(); ++method) {
     for (int i = 0; i < kAwaited; ++i) Await(method);
   }
   ++pending_;
   unknown_ = std::make_unique<UnknownCall>(this);
+}
+
+void GrpcWorker::Poll(uint64_t turn) {
+  thread_ = std::this_thread::get_id();
   void* tag = nullptr;
   bool ok = false;
   while (Next(&tag, &ok)) {
     if (tag != nullptr) static_cast<Event*>(tag)->Happened(ok);
+    // From here on all belongs to the one that took over.
+    if (turn_.load(std::memory_order_relaxed) != turn) return;
     EndSent();
     CloseIfIdle();
   }
   sent_queue_.Shutdown();
   CHECK(!sent_queue_.Next(&tag, &ok));
+  const std::lock_guard lock(turn_mutex_);
+  done_ = true;
+  done_changed_.notify_all();
+}
+
+void GrpcWorker::WaitUntilDone() {
+  std::unique_lock lock(turn_mutex_);
+  done_changed_.wait(lock, [this] { return done_; });
+}
+
+void GrpcWorker::Serve(Call* call) {
+  ShouldLead(*call) ? Lead(call) : call->Serve();
+}
+
+bool GrpcWorker::ShouldLead(const Call& call) {
+  if (watcher_ == nullptr || stopping_) return false;
+  if (!shared_->service.methods()[call.method()].through_log) return false;
+  if (crowd_ > 0) {
+    --crowd_;
+    return false;
+  }
+  if (HasNext()) crowd_ = kCrowdCalls;
+  return crowd_ == 0;
+}
+
+void GrpcWorker::Lead(Call* call) {
+  uint64_t turn = 0;
+  {
+    const std::lock_guard lock(turn_mutex_);
+    turn = turn_;
+    leading_ = true;
+    ++leads_;
+    if (!watching_) WatchLater(leads_);
+  }
+  shared_->loop->RunAfter([call] { call->Serve(); });
+  const std::lock_guard lock(turn_mutex_);
+  if (turn_ == turn) leading_ = false;
+}
+
+void GrpcWorker::WatchLater(uint64_t lead) {
+  watching_ = true;
+  watcher_->After(kWatchInterval, [this, lead] { Watch(lead); });
+}
+
+void GrpcWorker::Watch(uint64_t lead) {
+  uint64_t turn = 0;
+  {
+    const std::lock_guard lock(turn_mutex_);
+    watching_ = false;
+    // As long as there are leads this goes on, so that none has to wake us.
+    if (leads_ != lead) return WatchLater(leads_);
+    if (!leading_) return;
+    leading_ = false;
+    std::swap(poller_, watcher_);
+    turn = ++turn_;
+  }
+  crowd_ = kCrowdCalls;
+  Poll(turn);
+}
+
+bool GrpcWorker::HasNext() {
+  if (has_next_) return true;
+  has_next_ = queue_->AsyncNext(&next_tag_, &next_ok_,
+                                gpr_time_0(GPR_CLOCK_MONOTONIC)) ==
+              grpc::CompletionQueue::GOT_EVENT;
+  return has_next_;
 }
 
 bool GrpcWorker::Next(void** tag, bool* ok) {
+  if (std::exchange(has_next_, false)) {
+    *tag = next_tag_;
+    *ok = next_ok_;
+    return true;
+  }
   *tag = nullptr;
   if (!stopping_) return queue_->Next(tag, ok);
   // Nothing comes in any more that would have the answers looked at.

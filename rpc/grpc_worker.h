@@ -6,12 +6,15 @@
 #include <grpcpp/impl/service_type.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "base/combining_loop.h"
+#include "base/loop.h"
 #include "base/status.h"
 #include "rpc/unary.h"
 
@@ -33,17 +36,25 @@ class RawService : public grpc::Service {
 struct GrpcShared {
   RawService service;
   grpc::AsyncGenericService generic;  // all that `service` has not
+  CombiningLoop* loop = nullptr;      // see GrpcServer::Start
   // Messages beyond it are refused in the words of a Go server.
   uint64_t max_message_bytes = 0;
 };
 
-// A completion queue and the calls that came in on it. Run() is its thread;
-// only replies may come from elsewhere.
+// A completion queue and the calls that came in on it. One thread polls it, and
+// all here is bound to that one; only replies may come from elsewhere.
 //
-// A wake-up of Run()'s thread is what a reply costs most. So that an answer has
+// A call that goes through the log, and is alone, is carried through by the
+// poller: it runs the node's loop, sync and all, which saves the wake-up of
+// another thread (as much as the rest of the call takes). While it does so
+// nobody polls, so a second thread watches it: if it does not come back soon,
+// the second is the poller from then on, and the first one watches. With more
+// calls coming in, the node's loop has its own thread, and the batches gather.
+//
+// A wake-up of the poller is what a reply costs most. So that an answer has
 // been sent is told on a queue that nobody waits on: it is looked at whenever a
 // call comes in. And when many calls are being served, their replies come in
-// batches: those are gathered and sent by Run()'s thread; when few are, the
+// batches: those are gathered and sent by the poller; when few are, the
 // replying thread sends.
 class GrpcWorker {
  public:
@@ -58,13 +69,28 @@ class GrpcWorker {
              std::unique_ptr<grpc::ServerCompletionQueue> queue);
   ~GrpcWorker();
 
-  // Returns when the server has been shut down and every call was answered.
-  void Run();
+  // Serves, on `poller`, until the server has been shut down and every call was
+  // answered. Both loops have nothing else to do; without `watcher` no call is
+  // carried through. They must end before the worker does.
+  void Run(Loop* poller, Loop* watcher);
+  // Blocks until it has done so. The loops may end after that, not before.
+  void WaitUntilDone();
 
  private:
   class Call;
   class UnknownCall;
   class Wake;
+
+  void AwaitAll();
+  // Polls until the queue has ended, or another thread has become the poller.
+  void Poll(uint64_t turn);
+  void Serve(Call* call);
+  // Whether a call that was taken should be carried through by this thread.
+  bool ShouldLead(const Call& call);
+  void Lead(Call* call);
+  // On the watcher: becomes the poller if the lead number `lead` still goes on.
+  void Watch(uint64_t lead);
+  void WatchLater(uint64_t lead);  // REQUIRES: turn_mutex_ is held
 
   // Awaits one more call of a method, if there may be one more.
   void Await(size_t method);
@@ -74,19 +100,21 @@ class GrpcWorker {
   void CloseIfIdle();
   // Whether the calling thread should send the reply itself. Any thread.
   bool SendsDirectly() const;
-  // Has Run()'s thread send the call's answer. Any thread.
+  // Has the poller send the call's answer. Any thread.
   void SendLater(Call* call);
   void SendAnswered();
   // Ends the calls whose answers have been sent.
   void EndSent();
   // Waits for the next event on queue_; false: there will be none.
   bool Next(void** tag, bool* ok);
+  // Whether an event is there already: Next() will return it.
+  bool HasNext();
 
   GrpcShared* const shared_;
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   grpc::CompletionQueue sent_queue_;
 
-  // Bound to Run()'s thread.
+  // Bound to the poller.
   std::vector<std::unique_ptr<Call>> calls_;  // all there are
   std::vector<Call*> free_;
   std::unique_ptr<UnknownCall> unknown_;
@@ -95,10 +123,25 @@ class GrpcWorker {
   bool stopping_ = false;
   bool closed_ = false;
   std::vector<Call*> sending_;  // reused
+  bool has_next_ = false;       // these two are the next event
+  void* next_tag_ = nullptr;
+  bool next_ok_ = false;
+  int crowd_ = 0;  // calls that will not be carried through
 
-  std::atomic<std::thread::id> thread_;
-  std::atomic<int> serving_ = 0;  // calls that have not been answered
-  std::atomic<int> sent_ = 0;     // answered and not ended
+  std::mutex turn_mutex_;
+  // Guarded by turn_mutex_.
+  Loop* poller_ = nullptr;
+  Loop* watcher_ = nullptr;
+  uint64_t leads_ = 0;     // begun
+  bool leading_ = false;   // the poller runs the node's loop
+  bool watching_ = false;  // Watch is to be called
+  bool done_ = false;
+  std::condition_variable done_changed_;
+
+  std::atomic<uint64_t> turn_ = 0;       // how often the poller has changed
+  std::atomic<std::thread::id> thread_;  // the poller
+  std::atomic<int> serving_ = 0;         // calls that have not been answered
+  std::atomic<int> sent_ = 0;            // answered and not ended
 
   std::mutex mutex_;
   std::vector<Call*> answered_;  // guarded by mutex_; not empty: wake_ is set

@@ -30,6 +30,11 @@ std::string AlarmText(const AlarmRecord& alarm) {
          " ";
 }
 
+UnaryMethod ThroughLog(UnaryMethod method) {
+  method.through_log = true;
+  return method;
+}
+
 }  // namespace
 
 void FillHeader(const ResponseHeader& header,
@@ -138,12 +143,14 @@ std::vector<UnaryMethod> Services::Methods() {
   const std::string maintenance = "/etcdserverpb.Maintenance/";
   return {
       MakeUnary(kv + "Range", &kv_, &KvService::Range),
-      MakeUnary(kv + "Put", &kv_, &KvService::Put),
-      MakeUnary(kv + "DeleteRange", &kv_, &KvService::DeleteRange),
-      MakeUnary(kv + "Txn", &kv_, &KvService::Txn),
-      MakeUnary(kv + "Compact", &kv_, &KvService::Compact),
-      MakeUnary(lease + "LeaseGrant", &lease_, &LeaseService::LeaseGrant),
-      MakeUnary(lease + "LeaseRevoke", &lease_, &LeaseService::LeaseRevoke),
+      ThroughLog(MakeUnary(kv + "Put", &kv_, &KvService::Put)),
+      ThroughLog(MakeUnary(kv + "DeleteRange", &kv_, &KvService::DeleteRange)),
+      ThroughLog(MakeUnary(kv + "Txn", &kv_, &KvService::Txn)),
+      ThroughLog(MakeUnary(kv + "Compact", &kv_, &KvService::Compact)),
+      ThroughLog(
+          MakeUnary(lease + "LeaseGrant", &lease_, &LeaseService::LeaseGrant)),
+      ThroughLog(MakeUnary(lease + "LeaseRevoke", &lease_,
+                           &LeaseService::LeaseRevoke)),
       MakeUnary(lease + "LeaseTimeToLive", &lease_,
                 &LeaseService::LeaseTimeToLive),
       MakeUnary(lease + "LeaseLeases", &lease_, &LeaseService::LeaseLeases),

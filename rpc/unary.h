@@ -21,11 +21,13 @@ namespace strata {
 using Reply = std::function<void(StatusOr<std::string>)>;
 
 struct UnaryMethod {
-  std::string path;  // "/etcdserverpb.KV/Range"
+  std::string path = {};  // "/etcdserverpb.KV/Range"
   // Thread-safe. `request` is borrowed during the call, `arena` until `reply`.
   std::function<void(std::string_view request, google::protobuf::Arena* arena,
                      Reply reply)>
-      call;
+      call = {};
+  // Most of it is done on the node's loop, which logs and syncs.
+  bool through_log = false;
 };
 
 // The method `path`, served by `(service->*method)(Request* request, reply)`:
@@ -45,7 +47,7 @@ UnaryMethod MakeUnary(std::string path, Service* service,
     }
     (service->*method)(request, std::move(reply));
   };
-  return {std::move(path), std::move(call)};
+  return {.path = std::move(path), .call = std::move(call)};
 }
 
 }  // namespace strata

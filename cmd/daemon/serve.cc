@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "base/combining_loop.h"
 #include "base/env.h"
 #include "base/loop.h"
 #include "rpc/grpc_server.h"
@@ -53,13 +54,14 @@ Status CheckClusterState(const StratadOptions& options) {
 }
 
 // Serves an open node.
-Status ServeNode(const StratadOptions& options, Node* node, Loop* worker,
-                 Logger* logger, const std::function<void()>& wait) {
+Status ServeNode(const StratadOptions& options, Node* node, CombiningLoop* loop,
+                 Loop* worker, Logger* logger,
+                 const std::function<void()>& wait) {
   Services services(node, worker, options.kv,
                     {.max_request_bytes = options.grpc.max_request_bytes});
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<GrpcServer> server,
-      GrpcServer::Start(options.grpc, services.Methods(), services.Streams()));
+  ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> server,
+                   GrpcServer::Start(options.grpc, services.Methods(),
+                                     services.Streams(), loop));
   logger->Info("ready to serve client requests");
   for (const std::string& address : options.grpc.addresses) {
     logger->Info(
@@ -80,14 +82,14 @@ Status Serve(const StratadOptions& options, Logger* logger,
              const std::function<void(const Status&)>& on_fatal) {
   LogStart(options, logger);
   RETURN_IF_ERROR(CheckClusterState(options));
-  const auto loop = NewThreadedLoop("node");
+  CombiningLoop loop("node");
   const auto flusher = NewThreadedLoop("flusher");
   const auto background = NewThreadedLoop("background");
   const auto worker = NewThreadedLoop("worker");
   const auto watch_pump = NewThreadedLoop("watch-pump");
   ASSIGN_OR_RETURN(const std::unique_ptr<Node> node,
                    Node::Open(options.node, {.env = Env::Posix(),
-                                             .loop = loop.get(),
+                                             .loop = &loop,
                                              .flusher = flusher.get(),
                                              .background = background.get(),
                                              .helper = worker.get(),
@@ -95,7 +97,7 @@ Status Serve(const StratadOptions& options, Logger* logger,
                                              .logger = logger,
                                              .on_fatal = on_fatal}));
   const Status served =
-      ServeNode(options, node.get(), worker.get(), logger, wait);
+      ServeNode(options, node.get(), &loop, worker.get(), logger, wait);
   const Status stopped = node->Stop();
   logger->Info("stopped", {{"data-dir", options.node.data_dir}});
   return served.ok() ? stopped : served;
