@@ -48,6 +48,9 @@ class DbImpl : public Db {
   CombiningLoop loop_{"strata"};
   std::unique_ptr<Loop> flusher_ = NewThreadedLoop("strata-flush");
   std::unique_ptr<Loop> background_ = NewThreadedLoop("strata-log");
+  std::unique_ptr<Loop> compactor_ = options_.backend == BackendKind::kLevelDb
+                                         ? NewThreadedLoop("strata-compact")
+                                         : nullptr;
   std::unique_ptr<Node> node_;  // the first to end: it runs on the loops
 };
 
@@ -58,13 +61,16 @@ Status DbImpl::Start(const std::string& directory) {
       .level = options_.level,
       .initial_advertise_peer_urls = {options_.initial_advertise_peer_url},
       .advertise_client_urls = {options_.advertise_client_url},
+      .backend = options_.backend,
       .btree = options_.btree,
+      .leveldb = options_.leveldb,
       .scrub = options_.scrub,
       .durability = options_.durability};
   const NodeWorld world{.env = options_.env,
                         .loop = &loop_,
                         .flusher = flusher_.get(),
                         .background = background_.get(),
+                        .compactor = compactor_.get(),
                         .helper = flusher_.get(),
                         .logger = options_.logger,
                         .on_fatal = [this](const Status& status) {

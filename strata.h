@@ -12,7 +12,7 @@
 #include "base/logger.h"
 #include "base/status.h"
 #include "base/types.h"
-#include "engine/btree_backend.h"
+#include "engine/backend_dir.h"
 #include "engine/key_value.h"
 #include "engine/level.h"
 #include "engine/requests.h"
@@ -42,7 +42,12 @@ struct DbOptions {
 
   // Unset: the level of the directory, and 3.5 for a new one.
   std::optional<Level> level = std::nullopt;
+  // What keeps the tables: btree is etcd's file; leveldb is for Strata alone.
+  // A directory keeps its kind: ConvertBackend() (engine/backend_dir.h) changes
+  // it. Only the options of the chosen one matter.
+  BackendKind backend = BackendKind::kBtree;
   BtreeOptions btree = {};
+  LeveldbOptions leveldb = {};
   // The file's checksums are checked in the background, at this pace.
   ScrubOptions scrub = {.bytes_per_second = kScrubBytesPerSecond};
   // What a change has survived when it returns: a power loss (kEachWrite), one

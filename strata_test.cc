@@ -50,6 +50,35 @@ TEST_F(StrataTest, KeepsThePastUntilItIsCompacted) {
   EXPECT_EQ(Get("k"), "two");
 }
 
+// A directory keeps its backend, and ConvertBackend() changes it.
+TEST_F(StrataTest, AnotherBackend) {
+  ASSERT_TRUE(db_->Put("a", "1").ok());
+  ASSERT_TRUE(db_->Close().ok());
+  const DbOptions options{.backend = BackendKind::kLevelDb};
+  const auto refused = Db::Open(directory_, options);
+  EXPECT_EQ(refused.status().code(), Code::kFailedPrecondition);
+  EXPECT_NE(refused.ToString().find("member/snap/db is there: the backend is "
+                                    "btree, not leveldb"),
+            std::string::npos)
+      << refused.ToString();
+  const auto converted =
+      ConvertBackend(Env::Posix(), JoinPath(directory_, "member/snap"),
+                     {.to = {.kind = BackendKind::kLevelDb}}, Logger::Null());
+  ASSERT_TRUE(converted.ok()) << converted.ToString();
+  for (int i = 0; i < 2; ++i) {
+    auto db = Db::Open(directory_, options);
+    ASSERT_TRUE(db.ok()) << db.ToString();
+    db_ = std::move(*db);
+    EXPECT_EQ(Get("a"), "1");
+    if (i == 1) {
+      EXPECT_EQ(Get("b"), "2");
+      continue;
+    }
+    ASSERT_TRUE(db_->Put("b", "2").ok());
+    ASSERT_TRUE(db_->Close().ok());
+  }
+}
+
 TEST_F(StrataTest, ComesBackAsItWas) {
   ASSERT_TRUE(db_->Put("a", "1").ok());
   ASSERT_TRUE(db_->Put("b", "2").ok());

@@ -62,11 +62,12 @@ Status CheckBatch(const Batch& batch);
 // copy, but the space it refers to is not reused while it lives, so give it
 // back soon. Thread-safe. Must be destroyed before its Backend.
 //
-// All string_views point into the backend's memory and stay valid while the
-// View lives. Damage met on the way is DataLoss, naming file and offset.
+// What Get() returns stays valid while the View lives. Damage met on the way is
+// DataLoss, naming file and offset.
 class View {
  public:
   // Walks one table in key order. Used by one thread; not valid after its View.
+  // key() and value() stay valid until it moves.
   class Iterator {
    public:
     virtual ~Iterator() = default;
@@ -86,6 +87,11 @@ class View {
   virtual StatusOr<std::optional<std::string_view>> Get(
       Table table, std::string_view key) const = 0;
   virtual std::unique_ptr<Iterator> NewIterator(Table table) const = 0;
+
+  // A view of the same state for one piece of work, if Get() has to copy values
+  // into the view: they go with the fork and not only with a view that may live
+  // for long. Null if it copies nothing, and this view serves as well.
+  virtual std::shared_ptr<const View> Fork() const { return nullptr; }
 };
 
 struct BackendSizes {

@@ -22,19 +22,19 @@ class BackendHome {
   virtual bool durable() const = 0;
 };
 
-struct BackendKind {
+struct BackendSetup {
   std::string name;
   std::function<std::unique_ptr<BackendHome>()> make_home;
   // A cheaper random run, for backends on a slow disk.
   int random_steps = 400;
 };
-inline void PrintTo(const BackendKind& kind, std::ostream* out) {
+inline void PrintTo(const BackendSetup& kind, std::ostream* out) {
   *out << kind.name;
 }
 
 // What every backend must do, whatever it is made of. To run it:
 //   INSTANTIATE_TEST_SUITE_P(Mem, BackendSuite, testing::Values(kind));
-class BackendSuite : public testing::TestWithParam<BackendKind> {
+class BackendSuite : public testing::TestWithParam<BackendSetup> {
  protected:
   void SetUp() override;
   void TearDown() override;  // Check() must be clean

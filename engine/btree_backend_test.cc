@@ -29,7 +29,7 @@ class BtreeHome : public BackendHome {
   std::string directory_;
 };
 
-BackendKind Kind(std::string name, BtreeOptions options, int steps = 100) {
+BackendSetup Kind(std::string name, BtreeOptions options, int steps = 100) {
   options.fsync = false;  // a power loss is another test's
   return {
       .name = std::move(name),

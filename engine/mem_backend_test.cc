@@ -12,7 +12,7 @@ class MemHome : public BackendHome {
 };
 
 INSTANTIATE_TEST_SUITE_P(Mem, BackendSuite,
-                         testing::Values(BackendKind{
+                         testing::Values(BackendSetup{
                              .name = "mem", .make_home = [] {
                                return std::make_unique<MemHome>();
                              }}));

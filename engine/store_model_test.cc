@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "engine/btree_backend.h"
+#include "engine/leveldb_backend.h"
 #include "engine/mem_backend.h"
 #include "engine/store_impl.h"
 #include "engine/store_testing.h"
@@ -53,6 +54,15 @@ std::shared_ptr<Backend> OpenBtree(const std::string& directory, bool first) {
   options.fsync = false;
   auto backend = OpenBtreeBackend(Env::Posix(), directory + "/db", options,
                                   Logger::Null());
+  CHECK_OK(backend.status());
+  return std::move(*backend);
+}
+
+std::shared_ptr<Backend> OpenLeveldb(const std::string& directory, bool first) {
+  if (first) CHECK_OK(Env::Posix()->RemoveAll(directory));
+  auto backend = OpenLeveldbBackend(
+      Env::Posix(), directory, {.write_buffer_bytes = 64 << 10, .fsync = false},
+      Logger::Null());
   CHECK_OK(backend.status());
   return std::move(*backend);
 }
@@ -382,6 +392,15 @@ TEST(StoreModelTest, ManySequences) {
     RunSeed(seed, 150, LevelOf(seed),
             [directory](bool first) { return OpenBtree(directory, first); });
     if (HasFailure()) return;
+  }
+}
+
+TEST(StoreModelTest, AgreesOverLeveldb) {
+  const std::string directory = ::testing::TempDir() + "/store_model_leveldb";
+  for (uint64_t seed = 201; seed <= 204; ++seed) {
+    RunSeed(seed, seed % 2 == 0 ? Level::V3_4() : Level::V3_5(),
+            [directory](bool first) { return OpenLeveldb(directory, first); });
+    if (HasFatalFailure()) return;
   }
 }
 

@@ -123,6 +123,17 @@ class Gatherer {
   std::shared_ptr<Copies> copies_;  // shared with the result
 };
 
+// The same state with a view of its own, where values have to be copied: so
+// they go when the result does.
+std::shared_ptr<const ReadState> ForOneRange(
+    std::shared_ptr<const ReadState> state) {
+  std::shared_ptr<const View> fork = state->view->Fork();
+  if (fork == nullptr) return state;
+  auto own = std::make_shared<ReadState>(*state);
+  own->view = std::move(fork);
+  return own;
+}
+
 Status CheckRevision(Revision at, Revision current, Revision compacted) {
   if (at > current) return errors::FutureRevision();
   if (at < compacted) return errors::Compacted();
@@ -160,7 +171,7 @@ StatusOr<RangeResult> StoreImpl::RangeOne(
   if (!found.has_value()) return result;
   result.count = 1;
   if (request.count_only || !Passes(request, *found)) return result;
-  Gatherer gatherer(request, std::move(state));
+  Gatherer gatherer(request, ForOneRange(std::move(state)));
   RETURN_IF_ERROR(gatherer.Add(found->id, &result));
   gatherer.Finish(&result);
   return result;
@@ -249,7 +260,7 @@ Status StoreImpl::Pin(const RangeRequest& request,
       request.revision > Revision(0) ? request.revision : selection->current;
   RETURN_IF_ERROR(
       CheckRevision(selection->at, selection->current, compact_revision_));
-  selection->state = state_;
+  selection->state = ForOneRange(state_);
   // The counts of the index are those after its last change.
   if (selection->at >= index_.newest()) {
     selection->counted = true;

@@ -155,7 +155,9 @@ StatusOr<std::optional<std::string>> ReadState::Record(
   for (size_t i = frozen.size(); i-- > 0;) {
     if (auto found = frozen[i]->FindRecord(table, key)) return *found;
   }
-  ASSIGN_OR_RETURN(auto stored, view->Get(table, key));
+  const std::shared_ptr<const View> fork = view->Fork();
+  ASSIGN_OR_RETURN(auto stored,
+                   (fork == nullptr ? view : fork)->Get(table, key));
   if (!stored.has_value()) return std::optional<std::string>();
   return std::optional<std::string>(*stored);
 }

@@ -6,8 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/wire.h"
-#include "engine/btree_backend.h"
-#include "engine/mem_backend.h"
+#include "engine/backend_dir.h"
 #include "server/cluster.h"
 #include "server/command.h"
 #include "server/identity.h"
@@ -51,14 +50,15 @@ WalOptions MakeWalOptions(const NodeOptions& options, const NodeWorld& world) {
           .fsync = options.fsync};
 }
 
-StatusOr<std::unique_ptr<Backend>> OpenBackend(const NodeOptions& options,
-                                               const NodeWorld& world,
-                                               const DataPaths& paths) {
-  if (options.backend == BackendKind::kMem) return NewMemBackend();
-  RETURN_IF_ERROR(world.env->MakeDirs(paths.snap));
-  BtreeOptions btree = options.btree;
-  btree.fsync = options.fsync;
-  return OpenBtreeBackend(world.env, paths.database, btree, world.logger);
+StatusOr<std::unique_ptr<Backend>> OpenTables(const NodeOptions& options,
+                                              const NodeWorld& world,
+                                              const DataPaths& paths) {
+  BackendOptions backend{.kind = options.backend,
+                         .btree = options.btree,
+                         .leveldb = options.leveldb};
+  backend.btree.fsync = backend.leveldb.fsync = options.fsync;
+  backend.leveldb.compactor = world.compactor;
+  return OpenBackend(world.env, paths.snap, backend, world.logger);
 }
 
 // What the tables of a foreign directory may hold that has no meaning here yet.
@@ -199,9 +199,10 @@ StatusOr<MemberRecord> SelfFromFlags(const NodeOptions& options) {
 
 Status CreateLog(const NodeOptions& options, const NodeWorld& world,
                  const DataPaths& paths) {
-  if (world.env->Exists(paths.database)) {
-    return DataLossError(paths.database + " is there, but there is no log in " +
-                         paths.wal);
+  ASSIGN_OR_RETURN(const auto there, FindBackend(world.env, paths.snap));
+  if (there.has_value()) {
+    return DataLossError(BackendPath(paths.snap, *there) +
+                         " is there, but there is no log in " + paths.wal);
   }
   ASSIGN_OR_RETURN(const MemberRecord self, SelfFromFlags(options));
   RETURN_IF_ERROR(world.env->MakeDirs(paths.member));
@@ -247,30 +248,28 @@ DataPaths::DataPaths(const NodeOptions& options)
     : member(JoinPath(options.data_dir, "member")),
       wal(options.wal_dir.empty() ? JoinPath(member, "wal") : options.wal_dir),
       snap(JoinPath(member, "snap")),
-      database(JoinPath(snap, "db")) {}
+      database(BackendPath(snap, options.backend == BackendKind::kMem
+                                     ? BackendKind::kBtree
+                                     : options.backend)) {}
 
 StatusOr<DataDir> OpenDataDir(const NodeOptions& options,
                               const NodeWorld& world) {
   const DataPaths paths(options);
-  if (options.backend == BackendKind::kMem &&
-      world.env->Exists(paths.database)) {
-    return FailedPreconditionError(
-        paths.database + " is there, but --backend=mem would ignore it");
-  }
   if (!Wal::Exists(world.env, paths.wal)) {
     RETURN_IF_ERROR(CreateLog(options, world, paths));
   }
   DataDir dir;
   // A database that is missing is made last, when all else is found good.
-  if (world.env->Exists(paths.database)) {
-    ASSIGN_OR_RETURN(dir.backend, OpenBackend(options, world, paths));
+  ASSIGN_OR_RETURN(const auto there, FindBackend(world.env, paths.snap));
+  if (there.has_value()) {
+    ASSIGN_OR_RETURN(dir.backend, OpenTables(options, world, paths));
     ASSIGN_OR_RETURN(const auto view, dir.backend->NewView());
     RETURN_IF_ERROR(CheckTables(*view, paths.database));
     RETURN_IF_ERROR(ReadApplied(*view, &dir.applied));
   }
   RETURN_IF_ERROR(OpenLog(options, world, paths, &dir));
   if (dir.backend == nullptr) {
-    ASSIGN_OR_RETURN(dir.backend, OpenBackend(options, world, paths));
+    ASSIGN_OR_RETURN(dir.backend, OpenTables(options, world, paths));
   }
   return dir;
 }

@@ -20,7 +20,7 @@ struct DataPaths {
   std::string member;    // data_dir/member
   std::string wal;       // data_dir/member/wal
   std::string snap;      // data_dir/member/snap
-  std::string database;  // data_dir/member/snap/db
+  std::string database;  // data_dir/member/snap/db, or .../leveldb
 };
 
 // A data directory, opened and understood but not yet replayed into a store.

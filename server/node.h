@@ -13,7 +13,7 @@
 #include "base/loop.h"
 #include "base/status.h"
 #include "base/types.h"
-#include "engine/btree_backend.h"
+#include "engine/backend_dir.h"
 #include "engine/level.h"
 #include "engine/store.h"
 #include "engine/watch_hub.h"
@@ -25,8 +25,6 @@
 #include "snapshot/snap_file.h"
 
 namespace strata {
-
-enum class BackendKind { kBtree, kMem };
 
 struct NodeOptions {
   std::string name = "default";
@@ -44,6 +42,7 @@ struct NodeOptions {
 
   BackendKind backend = BackendKind::kBtree;
   BtreeOptions btree;
+  LeveldbOptions leveldb;
   Duration batch_interval = std::chrono::milliseconds(100);
   uint64_t batch_changes = limits::kTailChanges;
   ScrubOptions scrub;
@@ -74,6 +73,7 @@ struct NodeWorld {
   Loop* loop = nullptr;        // consensus and apply
   Loop* flusher = nullptr;     // backend writes, compaction, scrub
   Loop* background = nullptr;  // log segments written ahead
+  Loop* compactor = nullptr;   // LevelDB's tables; null: the flusher
   // A thread that has nothing to do while the node is opened and shares that
   // work; null: there is none.
   Loop* helper = nullptr;

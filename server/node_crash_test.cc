@@ -22,7 +22,7 @@ std::string ValueOf(int64_t i) {
 // The i-th put, from 0, of this test has this revision.
 Revision RevisionOf(int64_t i) { return Revision(i + 2); }
 
-void Configure(SimNode* node) {
+void Configure(SimNode* node, BackendKind backend) {
   NodeOptions& options = node->options();
   options.snapshot_count = 12;
   options.snapshot_catch_up_entries = 3;
@@ -30,6 +30,7 @@ void Configure(SimNode* node) {
   options.max_snapshots = 1;
   options.wal_segment_bytes = 8 << 10;
   options.batch_changes = 9;
+  options.backend = backend;
 }
 
 // Puts until something fails; how many were acknowledged in all.
@@ -45,9 +46,9 @@ int64_t Work(SimNode* node, int64_t begin, int64_t end) {
 
 // The life that is cut short: opened, worked, killed, opened and worked again.
 // How many puts were acknowledged.
-int64_t Live(FakeEnv* env, bool fsync) {
+int64_t Live(FakeEnv* env, BackendKind backend, bool fsync) {
   SimNode node(env);
-  Configure(&node);
+  Configure(&node, backend);
   node.options().fsync = fsync;
   if (!node.Open().ok()) return 0;
   const int64_t first = Work(&node, 0, 30);
@@ -57,9 +58,9 @@ int64_t Live(FakeEnv* env, bool fsync) {
 
 // Empty if all that was acknowledged is there, whole, and besides it at most
 // the put that was under way; and if the node goes on from there.
-std::string Violation(FakeEnv* env, int64_t acknowledged) {
+std::string Violation(FakeEnv* env, BackendKind backend, int64_t acknowledged) {
   SimNode node(env);
-  Configure(&node);
+  Configure(&node, backend);
   if (const Status opened = node.Open(); !opened.ok()) {
     return "does not open: " + opened.ToString();
   }
@@ -80,16 +81,18 @@ std::string Violation(FakeEnv* env, int64_t acknowledged) {
 }
 
 // The first violation after any of the ways in which the power loss can end.
-std::string ViolationAfter(const FakeEnv& env, int64_t acknowledged) {
+std::string ViolationAfter(const FakeEnv& env, BackendKind backend,
+                           int64_t acknowledged) {
   const size_t things = std::min(env.UnsyncedThings(), kMaskedThings);
   for (uint64_t mask = 0; mask < (uint64_t{1} << things); ++mask) {
     const std::string found = Violation(
-        env.AfterPowerLoss(PowerLoss::Mask(mask)).get(), acknowledged);
+        env.AfterPowerLoss(PowerLoss::Mask(mask)).get(), backend, acknowledged);
     if (!found.empty()) return found + " (mask " + std::to_string(mask) + ")";
   }
   for (uint64_t seed = 0; seed < kRandomSubsets; ++seed) {
-    const std::string found = Violation(
-        env.AfterPowerLoss(PowerLoss::Random(seed)).get(), acknowledged);
+    const std::string found =
+        Violation(env.AfterPowerLoss(PowerLoss::Random(seed)).get(), backend,
+                  acknowledged);
     if (!found.empty()) return found + " (seed " + std::to_string(seed) + ")";
   }
   return "";
@@ -100,13 +103,15 @@ struct Outcome {
   std::string violation;
 };
 
-Outcome LosePowerEverywhere(bool fsync) {
-  for (uint64_t point = 1;; ++point) {
+// At every `stride`-th operation.
+Outcome LosePowerEverywhere(BackendKind backend, bool fsync,
+                            uint64_t stride = 1) {
+  for (uint64_t point = 1;; point += stride) {
     FakeEnv env;
     env.PowerOffAt(point);
-    const int64_t acknowledged = Live(&env, fsync);
+    const int64_t acknowledged = Live(&env, backend, fsync);
     if (!env.powered_off()) return {point - 1, ""};
-    const std::string violation = ViolationAfter(env, acknowledged);
+    const std::string violation = ViolationAfter(env, backend, acknowledged);
     if (violation.empty()) continue;
     return {point, "power off at operation " + std::to_string(point) + ", " +
                        std::to_string(acknowledged) +
@@ -115,15 +120,27 @@ Outcome LosePowerEverywhere(bool fsync) {
 }
 
 TEST(NodeCrash, NothingAcknowledgedIsLostAtAnyDiskOperation) {
-  const Outcome outcome = LosePowerEverywhere(/*fsync=*/true);
+  const Outcome outcome =
+      LosePowerEverywhere(BackendKind::kBtree, /*fsync=*/true);
   EXPECT_EQ(outcome.violation, "");
   EXPECT_GT(outcome.points, 100u);  // commits, rotations, snapshots, restarts
   RecordProperty("crash_points", static_cast<int>(outcome.points));
 }
 
+TEST(NodeCrash, NothingAcknowledgedIsLostOverLeveldb) {
+  const Outcome outcome =
+      LosePowerEverywhere(BackendKind::kLevelDb, /*fsync=*/true, /*stride=*/3);
+  EXPECT_EQ(outcome.violation, "");
+  EXPECT_GT(outcome.points, 100u);
+}
+
 // The planted bug: what is acknowledged was never synced.
 TEST(NodeCrash, FindsAnAcknowledgementBeforeTheSync) {
-  EXPECT_NE(LosePowerEverywhere(/*fsync=*/false).violation, "");
+  EXPECT_NE(LosePowerEverywhere(BackendKind::kBtree, /*fsync=*/false).violation,
+            "");
+  EXPECT_NE(
+      LosePowerEverywhere(BackendKind::kLevelDb, /*fsync=*/false).violation,
+      "");
 }
 
 }  // namespace

@@ -207,12 +207,13 @@ void AddBackendFlags(StratadOptions* options, FlagSet* flags) {
   flags->Add(DurationFlag("scrub-pause", &node->scrub.pause, "24h0m0s",
                           "Strata's own: between two such passes through the "
                           "file."));
-  flags->Add(
-      ChoiceFlag("backend", "btree",
-                 {{"btree", [node] { node->backend = BackendKind::kBtree; }},
-                  {"mem", [node] { node->backend = BackendKind::kMem; }}},
-                 "Strata's own: btree, a file as etcd's; or mem, nothing but "
-                 "the log on disk."));
+  flags->Add(ChoiceFlag(
+      "backend", "btree",
+      {{"btree", [node] { node->backend = BackendKind::kBtree; }},
+       {"leveldb", [node] { node->backend = BackendKind::kLevelDb; }},
+       {"mem", [node] { node->backend = BackendKind::kMem; }}},
+      "Strata's own: btree, a file as etcd's; leveldb, which etcd "
+      "cannot read; or mem, nothing but the log on disk."));
 }
 
 void AddClusteringFlags(StratadOptions* options, FlagSet* flags) {

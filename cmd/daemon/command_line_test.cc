@@ -180,7 +180,7 @@ TEST(CommandLineTest, ValuesThatCannotBeRead) {
             "error\n");
   EXPECT_EQ(Refused({"--backend=heap"}),
             "2: invalid value \"heap\" for flag -backend: invalid value; it is "
-            "one of btree, mem\n");
+            "one of btree, leveldb, mem\n");
   EXPECT_EQ(Refused({"--grpc-threads=0"}),
             "1: --grpc-threads must be at least 1\n");
   EXPECT_EQ(Refused({"--name"}), "2: flag needs an argument: -name\n");

@@ -87,11 +87,15 @@ Status Serve(const StratadOptions& options, Logger* logger,
   const auto background = NewThreadedLoop("background");
   const auto worker = NewThreadedLoop("worker");
   const auto watch_pump = NewThreadedLoop("watch-pump");
+  const auto compactor = options.node.backend == BackendKind::kLevelDb
+                             ? NewThreadedLoop("compactor")
+                             : nullptr;
   ASSIGN_OR_RETURN(const std::unique_ptr<Node> node,
                    Node::Open(options.node, {.env = Env::Posix(),
                                              .loop = &loop,
                                              .flusher = flusher.get(),
                                              .background = background.get(),
+                                             .compactor = compactor.get(),
                                              .helper = worker.get(),
                                              .watch_pump = watch_pump.get(),
                                              .logger = logger,

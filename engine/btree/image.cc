@@ -1,6 +1,7 @@
 #include "engine/btree/image.h"
 
 #include <algorithm>
+#include <deque>
 #include <vector>
 
 #include "engine/btree/transaction.h"
@@ -24,9 +25,12 @@ Meta FirstMeta(uint32_t page_size, uint64_t tx) {
 
 Status AddTable(const View& view, Table table, Transaction* tx) {
   std::vector<Change> changes;
+  std::deque<std::string> bytes;
   auto it = view.NewIterator(table);
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    changes.push_back({.key = it->key(), .value = it->value()});
+    const std::string& key = bytes.emplace_back(it->key());
+    const std::string& value = bytes.emplace_back(it->value());
+    changes.push_back({.key = key, .value = value});
   }
   RETURN_IF_ERROR(it->status());
   return tx->Apply(TableName(table), changes);

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/bytes.h"
 #include "base/status.h"
 #include "engine/btree/ids.h"
 #include "engine/btree/page_notes.h"
@@ -77,6 +78,17 @@ struct Item {
   std::string_view value;  // of a leaf
   PageId child;            // of a branch
 };
+
+// a < b. Keys of revisions differ in their first eight bytes, so mostly that is
+// one comparison of numbers.
+inline bool KeyLess(std::string_view a, std::string_view b) {
+  if (a.size() >= 8 && b.size() >= 8) [[likely]] {
+    const uint64_t x = LoadBig64(a.data());
+    const uint64_t y = LoadBig64(b.data());
+    if (x != y) return x < y;
+  }
+  return a < b;
+}
 
 // A borrowed branch or leaf page with the pages that follow it. Every access is
 // checked against its bytes, so that a damaged page can not lead outside. A
@@ -154,7 +166,7 @@ class Page {
       int middle = (low + high) / 2;
       std::string_view at;
       if (!Key(middle, &at)) return -1;
-      if (at < key) {
+      if (KeyLess(at, key)) {
         low = middle + 1;
       } else {
         high = middle;

@@ -28,6 +28,7 @@ LIBRARIES = {
     "google/protobuf/": ["server", "rpc"],
     "absl/": ["rpc"],
     "spdlog/": ["cmd"],
+    "leveldb/": ["engine"],
     "CLI/": ["cmd"],
     "nlohmann/": ["snapshot", "server", "rpc", "cmd"],
     "gtest/": [],
