@@ -106,6 +106,7 @@ Json ToJson(const std::string& engine, const WorkloadResult& result) {
     json[name] =
         static_cast<double>(Nanoseconds(result.latency, fraction)) / 1000;
   }
+  json["cpu_us"] = result.cpu_seconds * 1e6 / static_cast<double>(result.ops);
   json["put_bytes"] = result.put_bytes;
   json["written_bytes"] = result.written_bytes;
   if (result.put_bytes > 0) {
@@ -192,6 +193,7 @@ std::vector<std::string> TableRow(const Json& one) {
           Number(number("p99_us")),
           Number(number("p999_us")),
           Number(number("max_us")),
+          Number(number("cpu_us")),
           one.contains("written_per_put_byte")
               ? Number(number("written_per_put_byte"))
               : "-",
@@ -202,8 +204,8 @@ std::vector<std::string> TableRow(const Json& one) {
 
 void PrintTable(const Flags& flags, const Json& results) {
   const std::vector<std::string> head = {
-      "engine", "ops/s",   "of",      "p50 us",  "p99 us",   "p99.9 us",
-      "max us", "written", "file MB", "anon MB", "mapped MB"};
+      "engine", "ops/s",  "of",      "p50 us",  "p99 us",  "p99.9 us",
+      "max us", "cpu us", "written", "file MB", "anon MB", "mapped MB"};
   for (const std::string& workload : flags.workloads) {
     std::vector<std::vector<std::string>> rows = {head};
     for (const Json& one : results) {

@@ -114,12 +114,13 @@ std::optional<WorkloadResult> WorkloadRunner::Run(const std::string& name) {
       std::find_if(All().begin(), All().end(),
                    [&name](const Named& one) { return name == one.name; });
   CHECK(named != All().end()) << "no workload " << name;
-  const uint64_t before = ReadProcessStat().written_bytes;
+  const ProcessStat before = ReadProcessStat();
   std::optional<WorkloadResult> result = (this->*named->run)();
   if (!result.has_value()) return result;
   const ProcessStat after = ReadProcessStat();
   result->workload = name;
-  result->written_bytes = after.written_bytes - before;
+  result->cpu_seconds = after.cpu_seconds - before.cpu_seconds;
+  result->written_bytes = after.written_bytes - before.written_bytes;
   result->file_bytes = DirectoryBytes(directory_);
   result->rss_anon_bytes = after.rss_anon_bytes;
   result->rss_file_bytes = after.rss_file_bytes;
@@ -403,7 +404,7 @@ std::optional<WorkloadResult> WorkloadRunner::Compact() {
       std::vector<Engine::Change> changes;
       keys.reserve(to - from);
       for (size_t i = from; i < to; ++i) {
-        keys.emplace_back(removed[i].id, removed[i].tombstone);
+        keys.emplace_back(removed[i].id(), removed[i].tombstone);
         changes.push_back(
             {.erase = true, .key = keys.back().view(), .value = {}});
       }
@@ -440,7 +441,7 @@ void WorkloadRunner::RebuildIndex() {
         CHECK(ParseRevisionKey(key, &id, &tombstone));
         const auto kv = DecodeKeyValue(value);
         CHECK_OK(kv);
-        CHECK(index_->Restore(*kv, id));
+        index_->Restore(kv->key, id, kv->create_revision, kv->version);
       });
 }
 

@@ -39,6 +39,7 @@ struct WorkloadResult {
   std::string unit = "op";  // what one op is
   uint64_t ops = 0;
   double seconds = 0;
+  double cpu_seconds = 0;  // of the process, making keys and values included
   Histogram latency = {};  // of what `latency_of` says
   std::string latency_of = "op";
   uint64_t put_bytes = 0;      // keys and values given to the engine

@@ -118,6 +118,11 @@ class DbBench:
         ]
         made += [self.latency(w) for w in self.workloads
                  if w not in ("open", "shrink", "compact")]
+        made.append(self.bars(
+            "Processor time of an operation", "time", "cpu_us", self.workloads,
+            unit="us", wide=True, log=True,
+            note="Of all threads, making keys and values included; less is "
+            "better."))
         writing = [w for w in self.workloads
                    if any(self.value(e, w, "put_bytes") for e in self.engines)]
         made += [

@@ -1,5 +1,7 @@
 #include "bench/process_stat.h"
 
+#include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/utsname.h>
 
 #include <cstdlib>
@@ -39,7 +41,14 @@ std::string TextIn(const std::string& file, const std::string& name) {
 ProcessStat ReadProcessStat() {
   constexpr uint64_t kKilobyte = 1024;
   const std::string status = "/proc/self/status";
-  return {.written_bytes = NumberIn("/proc/self/io", "write_bytes"),
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) +
+           static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return {.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime),
+          .written_bytes = NumberIn("/proc/self/io", "write_bytes"),
           .rss_anon_bytes = NumberIn(status, "RssAnon") * kKilobyte,
           .rss_file_bytes = NumberIn(status, "RssFile") * kKilobyte};
 }

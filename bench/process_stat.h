@@ -8,6 +8,7 @@ namespace strata::bench {
 
 // What Linux says of this process, in /proc/self.
 struct ProcessStat {
+  double cpu_seconds = 0;       // of all threads, in and out of the kernel
   uint64_t written_bytes = 0;   // made dirty or written past the page cache
   uint64_t rss_anon_bytes = 0;  // private memory
   uint64_t rss_file_bytes = 0;  // pages of mapped files, shared with the cache

@@ -67,7 +67,8 @@ Status CheckBatch(const Batch& batch);
 class View {
  public:
   // Walks one table in key order. Used by one thread; not valid after its View.
-  // key() and value() stay valid until it moves.
+  // key() and value() stay valid until it moves; if stays(), while the View
+  // lives.
   class Iterator {
    public:
     virtual ~Iterator() = default;
@@ -80,6 +81,7 @@ class View {
     virtual std::string_view value() const = 0;  // REQUIRES: Valid()
     // Not OK if the walk ended because of damage.
     virtual Status status() const = 0;
+    virtual bool stays() const { return true; }
   };
 
   virtual ~View() = default;

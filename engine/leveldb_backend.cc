@@ -129,6 +129,7 @@ class LeveldbIterator : public View::Iterator {
   }
   std::string_view value() const override { return ViewOf(rows_->value()); }
   Status status() const override { return FromLeveldb(rows_->status()); }
+  bool stays() const override { return false; }
 
  private:
   // LevelDB would go on behind a damaged block.

@@ -43,8 +43,9 @@ struct LeveldbOptions {
 // those before it.
 //
 // Get() copies the value into the view it was called on; see View::Fork().
-// Iterators copy nothing. A view keeps LevelDB from dropping what it shows, and
-// no file from being removed.
+// Iterators copy nothing; what they show does not stay. WriteSnapshot has all
+// of it in memory. A view keeps LevelDB from dropping what it shows, and no
+// file from being removed.
 //
 // Less than backend.h promises, or than the btree does:
 // - The newest log's damage looks like a torn tail: what follows it is dropped,

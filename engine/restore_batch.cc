@@ -39,8 +39,10 @@ StatusOr<RestoreBatch::Row> Decode(std::string_view key,
 
 Status RestoreBatch::Read(View::Iterator* iterator, size_t max_rows) {
   rows_.clear();
+  copies_.clear();
   for (; iterator->Valid() && rows_.size() < max_rows; iterator->Next()) {
     ASSIGN_OR_RETURN(Row row, Decode(iterator->key(), iterator->value()));
+    if (!iterator->stays()) row.key = copies_.emplace_back(row.key);
     rows_.push_back(row);
   }
   RETURN_IF_ERROR(iterator->status());

@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,7 +21,8 @@ namespace strata {
 // after the other is built in a fraction of the time that it takes in the order
 // of their revisions, where each lands on memory that no cache has.
 //
-// A value, for one thread at a time; it borrows its keys from the view.
+// A value, for one thread at a time; it borrows its keys from the view, or
+// has copies of them if the view's do not stay.
 class RestoreBatch {
  public:
   struct Row {
@@ -67,6 +70,7 @@ class RestoreBatch {
   size_t CommonBytes(std::span<const Item> items, size_t known) const;
 
   std::vector<Row> rows_;
+  std::deque<std::string> copies_;
   std::vector<Item> order_;
 };
 

@@ -1,5 +1,8 @@
+#include <fcntl.h>
 #include <lmdb.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <utility>
 
 #include "base/check.h"
@@ -55,40 +58,12 @@ class LmdbReader : public Engine::Reader {
 
 class LmdbEngine : public Engine {
  public:
-  explicit LmdbEngine(const EngineOptions& options) {
-    Expect(mdb_env_create(&env_));
-    Expect(mdb_env_set_mapsize(env_, kMapBytes));
-    Expect(mdb_env_set_maxreaders(env_, kReaders));
-    // A thread may have several readers; pages are used one by one, as in ours.
-    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
-    if (!options.sync_commits) flags |= MDB_NOSYNC;
-    Expect(mdb_env_open(env_, options.directory.c_str(), flags, 0600));
-    MDB_txn* txn = nullptr;
-    Expect(mdb_txn_begin(env_, nullptr, 0, &txn));
-    Expect(mdb_dbi_open(txn, nullptr, 0, &table_));
-    FindLast(txn);
-    Expect(mdb_txn_commit(txn));
+  explicit LmdbEngine(const EngineOptions& options) : options_(options) {
+    Open();
   }
   ~LmdbEngine() override { mdb_env_close(env_); }
 
-  void Commit(std::span<const Change> changes) override {
-    MDB_txn* txn = nullptr;
-    Expect(mdb_txn_begin(env_, nullptr, 0, &txn));
-    for (const Change& change : changes) {
-      MDB_val key = ToVal(change.key);
-      MDB_val value = ToVal(change.value);
-      if (change.erase) {
-        Expect(mdb_del(txn, table_, &key, nullptr));
-        continue;
-      }
-      // Filled pages stay full when the key is known to be the last: LMDB's
-      // own way for such keys.
-      const bool append = change.key > last_;
-      Expect(mdb_put(txn, table_, &key, &value, append ? MDB_APPEND : 0));
-      if (append) last_ = change.key;
-    }
-    Expect(mdb_txn_commit(txn));
-  }
+  void Commit(std::span<const Change> changes) override;
 
   void Finish() override { Expect(mdb_env_sync(env_, 1)); }
 
@@ -96,7 +71,38 @@ class LmdbEngine : public Engine {
     return std::make_unique<LmdbReader>(env_, table_);
   }
 
+  // LMDB's way: a compact copy, which takes the file's place while it is
+  // closed.
+  bool Shrink() override {
+    const std::string file = options_.directory + "/data.mdb";
+    const std::string copy = file + ".copy";
+    const int fd = open(copy.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600);
+    CHECK_GE(fd, 0);
+    Expect(mdb_env_copyfd2(env_, fd, MDB_CP_COMPACT));
+    CHECK_EQ(fsync(fd), 0);
+    close(fd);
+    mdb_env_close(env_);
+    CHECK_EQ(rename(copy.c_str(), file.c_str()), 0);
+    Open();
+    return true;
+  }
+
  private:
+  void Open() {
+    Expect(mdb_env_create(&env_));
+    Expect(mdb_env_set_mapsize(env_, kMapBytes));
+    Expect(mdb_env_set_maxreaders(env_, kReaders));
+    // A thread may have several readers; pages are used one by one, as in ours.
+    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
+    if (!options_.sync_commits) flags |= MDB_NOSYNC;
+    Expect(mdb_env_open(env_, options_.directory.c_str(), flags, 0600));
+    MDB_txn* txn = nullptr;
+    Expect(mdb_txn_begin(env_, nullptr, 0, &txn));
+    Expect(mdb_dbi_open(txn, nullptr, 0, &table_));
+    FindLast(txn);
+    Expect(mdb_txn_commit(txn));
+  }
+
   void FindLast(MDB_txn* txn) {
     MDB_cursor* cursor = nullptr;
     Expect(mdb_cursor_open(txn, table_, &cursor));
@@ -108,10 +114,30 @@ class LmdbEngine : public Engine {
     mdb_cursor_close(cursor);
   }
 
+  const EngineOptions options_;
   MDB_env* env_ = nullptr;
   MDB_dbi table_ = 0;
   std::string last_;
 };
+
+void LmdbEngine::Commit(std::span<const Change> changes) {
+  MDB_txn* txn = nullptr;
+  Expect(mdb_txn_begin(env_, nullptr, 0, &txn));
+  for (const Change& change : changes) {
+    MDB_val key = ToVal(change.key);
+    MDB_val value = ToVal(change.value);
+    if (change.erase) {
+      Expect(mdb_del(txn, table_, &key, nullptr));
+      continue;
+    }
+    // Filled pages stay full when the key is known to be the last: LMDB's
+    // own way for such keys.
+    const bool append = change.key > last_;
+    Expect(mdb_put(txn, table_, &key, &value, append ? MDB_APPEND : 0));
+    if (append) last_ = change.key;
+  }
+  Expect(mdb_txn_commit(txn));
+}
 
 }  // namespace
 

@@ -5,11 +5,28 @@ namespace {
 
 constexpr char kOutside[] = "an element leads outside the page";
 
-// The item on a leaf, if it has the key.
+// Where `key` is on a leaf whose first key is `first`, if they are revisions
+// one after the other, as most are: then two looks at memory are enough, where
+// a search takes five. A guess.
+int GuessOnLeaf(const Page& leaf, std::string_view first,
+                std::string_view key) {
+  if (first.size() < sizeof(uint64_t) || key.size() < sizeof(uint64_t)) {
+    return -1;
+  }
+  const uint64_t at = LoadBig64(key.data()) - LoadBig64(first.data());
+  return at < static_cast<uint64_t>(leaf.count()) ? static_cast<int>(at) : -1;
+}
+
+// The item on a leaf, if it has the key. `first` is the leaf's first key; empty
+// if that is not known.
 StatusOr<std::optional<Item>> FindOnLeaf(const PageSource& source, PageId id,
                                          const Page& leaf,
+                                         std::string_view first,
                                          std::string_view key) {
-  int at = leaf.LowerBound(key);
+  const int guess = GuessOnLeaf(leaf, first, key);
+  std::string_view guessed;
+  const bool right = guess >= 0 && leaf.Key(guess, &guessed) && guessed == key;
+  const int at = right ? guess : leaf.LowerBound(key);
   Item item;
   if (at < 0 || (at < leaf.count() && !leaf.Get(at, &item))) {
     return source.Damaged(id, kOutside);
@@ -18,11 +35,13 @@ StatusOr<std::optional<Item>> FindOnLeaf(const PageSource& source, PageId id,
   return std::optional<Item>(item);
 }
 
-// The child of a branch at `at`.
+// The child of a branch at `at`, and its first key if that is asked for.
 StatusOr<PageId> ChildAt(const PageSource& source, PageId id,
-                         const Page& branch, int at) {
+                         const Page& branch, int at,
+                         std::string_view* first = nullptr) {
   Item item;
   if (at < 0 || !branch.Get(at, &item)) return source.Damaged(id, kOutside);
+  if (first != nullptr) *first = item.key;
   return item.child;
 }
 
@@ -65,13 +84,14 @@ StatusOr<std::optional<Item>> Find(const PageSource& source,
   if (!bucket.exists) return std::optional<Item>();
   if (bucket.root == 0) {
     RETURN_IF_ERROR(source.CheckSumOf(bucket.where));
-    return FindOnLeaf(source, bucket.where, bucket.leaf, key);
+    return FindOnLeaf(source, bucket.where, bucket.leaf, {}, key);
   }
   PageId id(bucket.root);
+  std::string_view first;
   for (int depth = 0; depth <= kMaxDepth; ++depth) {
     ASSIGN_OR_RETURN(Page page, source.Read(id));
-    if (page.is_leaf()) return FindOnLeaf(source, id, page, key);
-    ASSIGN_OR_RETURN(id, ChildAt(source, id, page, page.ChildFor(key)));
+    if (page.is_leaf()) return FindOnLeaf(source, id, page, first, key);
+    ASSIGN_OR_RETURN(id, ChildAt(source, id, page, page.ChildFor(key), &first));
   }
   return TooDeep(source, id);
 }

@@ -25,12 +25,14 @@ Meta FirstMeta(uint32_t page_size, uint64_t tx) {
 
 Status AddTable(const View& view, Table table, Transaction* tx) {
   std::vector<Change> changes;
-  std::deque<std::string> bytes;
+  std::deque<std::string> copies;
   auto it = view.NewIterator(table);
+  const auto kept = [&](std::string_view bytes) -> std::string_view {
+    if (it->stays()) return bytes;
+    return copies.emplace_back(bytes);
+  };
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    const std::string& key = bytes.emplace_back(it->key());
-    const std::string& value = bytes.emplace_back(it->value());
-    changes.push_back({.key = key, .value = value});
+    changes.push_back({.key = kept(it->key()), .value = kept(it->value())});
   }
   RETURN_IF_ERROR(it->status());
   return tx->Apply(TableName(table), changes);
