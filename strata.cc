@@ -1,5 +1,6 @@
 #include "strata.h"
 
+#include <future>
 #include <utility>
 
 #include "base/check.h"
@@ -30,6 +31,8 @@ class DbImpl : public Db {
       const DeleteRangeRequest& request) override;
   StatusOr<TxnResult> Txn(const TxnRequest& request) override;
   Status Compact(Revision revision) override;
+  StatusOr<ShrinkProgress> Shrink(
+      std::function<bool(const ShrinkProgress&)> progress) override;
   Revision revision() const override { return node_->store()->revision(); }
   Status Close() override;
 
@@ -64,7 +67,10 @@ Status DbImpl::Start(const std::string& directory) {
       .backend = options_.backend,
       .btree = options_.btree,
       .leveldb = options_.leveldb,
+      .batch_interval = options_.batch_interval,
+      .batch_changes = options_.batch_changes,
       .scrub = options_.scrub,
+      .shrink = options_.shrink,
       .durability = options_.durability};
   const NodeWorld world{.env = options_.env,
                         .loop = &loop_,
@@ -125,6 +131,16 @@ Status DbImpl::Compact(Revision revision) {
   InternalRaftRequest proposal;
   proposal.mutable_compaction()->set_revision(revision.value());
   return Propose(&proposal).status();
+}
+
+StatusOr<ShrinkProgress> DbImpl::Shrink(
+    std::function<bool(const ShrinkProgress&)> progress) {
+  std::promise<StatusOr<ShrinkProgress>> result;
+  node_->store()->Shrink(std::move(progress),
+                         [&result](const StatusOr<ShrinkProgress>& reached) {
+                           result.set_value(reached);
+                         });
+  return result.get_future().get();
 }
 
 Status DbImpl::Close() {

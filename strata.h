@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/env.h"
+#include "base/limits.h"
 #include "base/logger.h"
 #include "base/status.h"
 #include "base/types.h"
@@ -17,6 +18,7 @@
 #include "engine/level.h"
 #include "engine/requests.h"
 #include "engine/scrub.h"
+#include "engine/store.h"
 #include "server/durability.h"
 
 // Strata in your program: a durable, revision-keyed store without a server and
@@ -50,6 +52,10 @@ struct DbOptions {
   LeveldbOptions leveldb = {};
   // The file's checksums are checked in the background, at this pace.
   ScrubOptions scrub = {.bytes_per_second = kScrubBytesPerSecond};
+  // Changes are written to the backend, in the background, after either.
+  Duration batch_interval = std::chrono::milliseconds(100);
+  uint64_t batch_changes = limits::kTailChanges;
+  ShrinkOptions shrink = {};
   // What a change has survived when it returns: a power loss (kEachWrite), one
   // but for the last so many milliseconds (kInterval), or only the end of the
   // process (kNone). server/durability.h has the promises.
@@ -120,6 +126,14 @@ class Db {
   // Makes all that is older than `revision` unreadable now, except the state at
   // it; the space is freed in the background.
   virtual Status Compact(Revision revision) = 0;
+
+  // Makes the file that the data are in shorter, while all else goes on. Waits
+  // for it: what was reached, or Aborted if for 30 s a reader (a RangeResult
+  // not let go of) was in the way. `progress` is called after each step, on
+  // another thread; false calls it off (Canceled). Db does so by itself if much
+  // of the file is free (DbOptions::shrink).
+  virtual StatusOr<ShrinkProgress> Shrink(
+      std::function<bool(const ShrinkProgress&)> progress = nullptr) = 0;
 
   virtual Revision revision() const = 0;
 

@@ -110,6 +110,22 @@ struct ScrubProgress {
   bool finished = false;       // with all of it; the next step begins again
 };
 
+// A state that is no longer the newest, but that views still show.
+struct OldView {
+  uint64_t id = 0;            // of the state: older ones have smaller ids
+  uint64_t pinned_bytes = 0;  // that could be used again but for it
+};
+
+// How far a shrinking is.
+struct ShrinkProgress {
+  bool done = false;           // the file is as short as it gets
+  uint64_t file_bytes = 0;     // the file's length now
+  uint64_t live_bytes = 0;     // of it, what the newest state uses
+  uint64_t written_bytes = 0;  // pages moved since it began
+  // This step could do nothing: the oldest view that is in the way.
+  std::optional<OldView> blocker = std::nullopt;
+};
+
 // Where the store keeps its tables. Interchangeable: one suite
 // (engine/backend_suite.h) tests every implementation.
 //
@@ -151,6 +167,18 @@ class Backend {
       const std::function<void(const std::string&)>& report);
 
   virtual BackendSizes Sizes() const = 0;
+
+  // One bounded step of making the file shorter, or of its parts fewer: pages
+  // are moved and merged, about `max_bytes` of them, in one commit, and the
+  // file is cut where nobody sees it: no view, no state that a crash may bring
+  // back. The first step begins a shrinking, which ends when one says `done` or
+  // with EndShrink(). Writes may come between. From the thread of Write(), and
+  // fails as that does.
+  virtual StatusOr<ShrinkProgress> ShrinkStep(uint64_t max_bytes);
+  virtual void EndShrink() {}
+
+  // The oldest first. From the thread of Write().
+  virtual std::vector<OldView> OldViews() const { return {}; }
 };
 
 }  // namespace strata

@@ -5,8 +5,17 @@
 
 namespace strata {
 
-// How the list of free pages is kept in memory; the file is the same.
+// How the list of free pages is kept in memory; the file is the same
+// (engine/btree/free_runs.h says what they do).
 enum class FreelistType { kArray, kMap };
+
+// Whether the file is read into memory when it is mapped: an open takes longer,
+// and no read after it waits for the disk.
+enum class MmapPopulate {
+  kOff,
+  kOn,
+  kAuto,  // if the file is at most half of the memory that is available
+};
 
 struct BtreeOptions {
   // 0: the size found in the file, and the system's page size for a new one.
@@ -15,11 +24,13 @@ struct BtreeOptions {
   // Off: the list is not written; an open scans the tree instead. etcd's
   // default on Linux.
   bool freelist_sync = false;
-  // Address space reserved at open, so that growing needs no remapping.
+  // Address space reserved at open, so that growing needs no remapping. Takes
+  // no memory.
   uint64_t initial_mmap_bytes = uint64_t{10} << 30;
-  bool mmap_populate = false;
+  MmapPopulate mmap_populate = MmapPopulate::kOff;
+  // Keeps the file's pages in memory; fails to open beyond RLIMIT_MEMLOCK.
   bool mlock = false;
-  // A page is split when it would be fuller than this share; revision keys only
+  // Pages of a split are filled to this share, 0.1 to 1; revision keys only
   // grow, so etcd fills the key table to 0.9.
   double fill_fraction = 0.9;
   // Off: nothing survives a power loss. For tests and throw-away data.

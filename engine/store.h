@@ -22,6 +22,24 @@
 
 namespace strata {
 
+// When the backend's file is made shorter without being asked, and how.
+struct ShrinkOptions {
+  // It begins when this share of the file is free, and so many bytes are. From
+  // 1 on: never.
+  double free_fraction = 0.3;
+  uint64_t free_bytes = uint64_t{64} << 20;
+  // Written in one step. The flusher pauses after a step for as long as it
+  // took, so that at most half of its time goes into this.
+  uint64_t step_bytes = uint64_t{1} << 20;
+};
+
+// A reader whose state of the backend is no longer the newest.
+struct OldReader {
+  uint64_t id = 0;  // of the state
+  Duration age = {};
+  uint64_t pinned_bytes = 0;  // that could be used again but for it
+};
+
 struct StoreOptions {
   Level level = Level::V3_5();
   // The tail is frozen and handed to the backend at any of these.
@@ -33,8 +51,9 @@ struct StoreOptions {
   uint64_t compaction_batch = limits::kCompactionBatch;
   uint64_t compaction_stage = limits::kCompactionStage;
   ScrubOptions scrub = {};
-  // Where the backend is written, compacted and scrubbed. Must outlive the
-  // Store.
+  ShrinkOptions shrink = {};
+  // Where the backend is written, compacted, scrubbed and shrunk. Must outlive
+  // the Store.
   Loop* flusher = nullptr;
   // Another thread, to open with: reads the key table while the opening thread
   // makes the index. Null: that one does both. Not used later.
@@ -141,6 +160,20 @@ class Store {
   // A consistent image of all that is applied now, tail included, as a
   // bbolt-format file. Blocks the caller, nobody else. Any thread.
   virtual Status WriteSnapshot(const Backend::Sink& sink) = 0;
+
+  // Makes the backend's file shorter, in bounded steps on the flusher with
+  // pauses between them, while reads and writes go on. `progress`, which may be
+  // null, is called after each step; once it returns false the request is
+  // called off (Canceled). `done` is called with what was reached, or with
+  // Aborted if for 30 s no step could be made because of a reader, which it
+  // names. Both on the flusher. Requests share their steps. Any thread.
+  using ShrinkWatch = std::function<bool(const ShrinkProgress&)>;
+  using ShrinkDone = std::function<void(const StatusOr<ShrinkProgress>&)>;
+  virtual void Shrink(ShrinkWatch progress, ShrinkDone done) = 0;
+  // Readers of states that were replaced at least `age` ago, as of the last
+  // flush; the oldest first. Any thread.
+  virtual std::vector<OldReader> OldReaders(Duration age) const = 0;
+
   // Writes the tail and stops the background work. Blocks. No call after it.
   virtual Status Close() = 0;
 };

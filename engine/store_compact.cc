@@ -122,6 +122,7 @@ void StoreImpl::FinishCompaction(Compaction* job) {
   for (Callback& done : job->done) finished_.push_back(std::move(done));
   std::lock_guard<std::mutex> lock(tail_mutex_);
   compactions_.pop_front();
+  MaybeShrink();
 }
 
 // One step; true once the index is through.

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -88,6 +89,8 @@ class StoreImpl final : public Store {
 
   void Flush(std::function<void(Status)> done) override;
   Status WriteSnapshot(const Backend::Sink& sink) override;
+  void Shrink(ShrinkWatch progress, ShrinkDone done) override;
+  std::vector<OldReader> OldReaders(Duration age) const override;
   Status Close() override;
 
   // Aborts if what must hold does not. For tests.
@@ -130,6 +133,16 @@ class StoreImpl final : public Store {
     bool Reaches(const ChangeRequest& request) const {
       return changes >= request.max_changes || bytes >= request.max_bytes;
     }
+  };
+  struct ShrinkRequest {
+    ShrinkWatch progress;
+    ShrinkDone done;
+    bool called_off = false;  // the flusher's
+  };
+  struct Reader {
+    Time since = {};
+    Time report_at = {};
+    uint64_t pinned_bytes = 0;
   };
   // Which keys a range takes, in which direction.
   struct Selection;
@@ -228,6 +241,16 @@ class StoreImpl final : public Store {
   void ScrubStep();  // work
   Duration ScrubTime(uint64_t bytes) const;
 
+  // --- store_shrink.cc ---
+  void PostShrinkStep(Duration delay = Duration::zero());
+  void MaybeShrink();
+  void ShrinkStep();  // work
+  bool GoOnShrinking();
+  std::vector<std::shared_ptr<ShrinkRequest>> Requests() const;
+  void EndShrinking(const StatusOr<ShrinkProgress>& end);
+  static Status BlockedError(const ShrinkProgress& at);
+  void WatchReaders();  // work
+
   // --- store_hash.cc ---
   // What a compaction at `at` would leave of the changes up to `compacted`, and
   // whether it would leave anything at all.
@@ -282,11 +305,18 @@ class StoreImpl final : public Store {
   // The front one is being worked on; at most one more waits.
   std::deque<Compaction> compactions_;
   bool compact_posted_ = false;
+  bool shrinking_ = false;  // unasked
+  bool shrink_posted_ = false;
+  // shared_ptr: their callbacks run later than they are taken out here.
+  std::vector<std::shared_ptr<ShrinkRequest>> shrink_requests_;
+  Time next_shrink_ = {};               // unasked, not before
+  std::map<uint64_t, Reader> readers_;  // of old states, by these
 
   // Guarded by anchor_->mutex:
   Duration retry_delay_ = Duration::zero();
   // How far compactions are through the index and the key table.
   Revision swept_;
+  std::optional<Time> shrink_moved_at_;  // when a step was last made
   // Tombstones in the key table that no index entry leads to.
   std::vector<RemovedChange> orphans_;
   uint64_t pass_faults_ = 0;        // of the scrub's pass

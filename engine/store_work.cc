@@ -123,6 +123,7 @@ Status StoreImpl::TryWriteFrozen() {
   RETURN_IF_ERROR(backend_->Sync());
   RETURN_IF_ERROR(SwapView(/*drop_frozen=*/true));
   retry_delay_ = Duration::zero();
+  WatchReaders();
   FinishFlush(*run);
   return Status::Ok();
 }
@@ -155,6 +156,7 @@ void StoreImpl::FinishFlush(const Run& run) {
     return true;
   });
   PostCompactStep();
+  MaybeShrink();
   if (!frozen_.empty()) PostFlush();
   MaybeFreeze();
 }
@@ -245,6 +247,11 @@ Status StoreImpl::Close() {
           [done = std::move(waiter.done), status] { done(status); });
     }
     waiters_.clear();
+    for (const auto& request : std::exchange(shrink_requests_, {})) {
+      finished_.push_back([request] {
+        request->done(UnavailableError("the store is closed"));
+      });
+    }
     finished.swap(finished_);
   }
   for (const Callback& callback : finished) callback();

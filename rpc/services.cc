@@ -106,6 +106,16 @@ void MaintenanceService::HashKV(etcdserverpb::HashKVRequest* request,
   });
 }
 
+// etcd answers with an empty message.
+void MaintenanceService::Defragment(etcdserverpb::DefragmentRequest*,
+                                    Reply reply) {
+  node_->store()->Shrink(
+      nullptr, [reply = std::move(reply)](const auto& progress) {
+        if (!progress.ok()) return reply(progress.status());
+        reply(etcdserverpb::DefragmentResponse().SerializeAsString());
+      });
+}
+
 void ClusterService::MemberList(etcdserverpb::MemberListRequest* request,
                                 Reply reply) {
   if (!request->linearizable()) return AnswerMemberList(reply);
@@ -160,6 +170,8 @@ std::vector<UnaryMethod> Services::Methods() {
                 &MaintenanceService::HashKV),
       MakeUnary(maintenance + "Alarm", &maintenance_,
                 &MaintenanceService::Alarm),
+      MakeUnary(maintenance + "Defragment", &maintenance_,
+                &MaintenanceService::Defragment),
       MakeUnary("/etcdserverpb.Cluster/MemberList", &cluster_,
                 &ClusterService::MemberList),
       MakeUnary("/grpc.health.v1.Health/Check", &health_,

@@ -62,6 +62,7 @@ class MaintenanceService {
   void Status(etcdserverpb::StatusRequest* request, Reply reply);
   void HashKV(etcdserverpb::HashKVRequest* request, Reply reply);
   void Alarm(etcdserverpb::AlarmRequest* request, Reply reply);
+  void Defragment(etcdserverpb::DefragmentRequest* request, Reply reply);
 
  private:
   Node* const node_;

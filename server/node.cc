@@ -114,6 +114,7 @@ Status NodeImpl::OpenStore(DataDir* dir) {
   options.batch_interval = options_.batch_interval;
   options.batch_changes = options_.batch_changes;
   options.scrub = options_.scrub;
+  options.shrink = options_.shrink;
   options.flusher = world_.flusher;
   options.helper = world_.helper;
   options.on_fatal = [this](const Status& status) { Fail(status); };

@@ -46,6 +46,7 @@ struct NodeOptions {
   Duration batch_interval = std::chrono::milliseconds(100);
   uint64_t batch_changes = limits::kTailChanges;
   ScrubOptions scrub;
+  ShrinkOptions shrink = {};
   uint64_t snapshot_count = limits::kSnapshotCount;
   uint64_t snapshot_catch_up_entries = limits::kSnapshotCatchUpEntries;
   uint64_t max_wals = limits::kMaxWals;

@@ -1,6 +1,7 @@
 #include "cmd/daemon/command_line.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <set>
 #include <thread>
@@ -36,6 +37,9 @@ A flag wins over its variable. For a first try:
 
 constexpr std::string_view kVersionText =
     "strata Version: 0.1.0\netcd Level: 3.5 by default; 3.4, 3.5, 3.6\n";
+
+constexpr uint64_t kMinPageBytes = 1024;
+constexpr uint64_t kMaxPageBytes = 65536;
 
 template <typename Number>
 Flag NumberFlag(const std::string& name, Number* target,
@@ -176,6 +180,83 @@ void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
                         "one for every two processors."));
   flags->Add(SwitchFlag("memory-mlock", &node->btree.mlock,
                         "Keep the backend's pages in memory."));
+  flags->Add(SwitchFlag("experimental-memory-mlock", &node->btree.mlock,
+                        "etcd 3.5's name of --memory-mlock."));
+}
+
+// A number of which only some are taken.
+Flag CheckedFlag(std::string name, std::string shown, std::string help,
+                 std::function<Status(uint64_t)> take) {
+  auto set = [take = std::move(take)](const std::string& value) {
+    uint64_t parsed = 0;
+    RETURN_IF_ERROR(NumberFlag("", &parsed, "").set(value));
+    return take(parsed);
+  };
+  return {.name = std::move(name),
+          .shown_default = std::move(shown),
+          .help = std::move(help),
+          .set = std::move(set)};
+}
+
+Status TakePageSize(uint64_t bytes, BtreeOptions* btree) {
+  if (bytes != 0 && (!std::has_single_bit(bytes) || bytes < kMinPageBytes ||
+                     bytes > kMaxPageBytes)) {
+    return InvalidArgumentError("not 0 or a power of two from 1024 to 65536");
+  }
+  btree->page_size = static_cast<uint32_t>(bytes);
+  return Status::Ok();
+}
+
+Status TakeFillPercent(uint64_t percent, BtreeOptions* btree) {
+  if (percent < 10 || percent > 100) {
+    return InvalidArgumentError("not from 10 to 100");
+  }
+  btree->fill_fraction = static_cast<double>(percent) / 100;
+  return Status::Ok();
+}
+
+Status TakeShrinkPercent(uint64_t percent, ShrinkOptions* shrink) {
+  if (percent > 100) return InvalidArgumentError("not from 0 to 100");
+  shrink->free_fraction = percent == 0 ? 1 : static_cast<double>(percent) / 100;
+  return Status::Ok();
+}
+
+// The file of --backend=btree.
+void AddBtreeFlags(NodeOptions* node, FlagSet* flags) {
+  BtreeOptions* const btree = &node->btree;
+  flags->Add(SwitchFlag("backend-freelist-sync", &btree->freelist_sync,
+                        "Strata's own: store the list of free pages in each "
+                        "commit, for a start that need not look for them."));
+  flags->Add(CheckedFlag(
+      "backend-page-size", "0",
+      "Strata's own: bytes of a page of a new file; 0 is the system's.",
+      [btree](uint64_t bytes) { return TakePageSize(bytes, btree); }));
+  flags->Add(CheckedFlag(
+      "backend-fill-percent", "90",
+      "Strata's own: how full the pages of a split are, 10 to 100.",
+      [btree](uint64_t percent) { return TakeFillPercent(percent, btree); }));
+  flags->Add(NumberFlag("backend-initial-mmap-size", &btree->initial_mmap_bytes,
+                        "Strata's own: address space reserved for the file to "
+                        "grow into; takes no memory."));
+  auto populate = [btree](MmapPopulate value) {
+    return [btree, value] { btree->mmap_populate = value; };
+  };
+  flags->Add(ChoiceFlag("backend-mmap-populate", "off",
+                        {{"off", populate(MmapPopulate::kOff)},
+                         {"on", populate(MmapPopulate::kOn)},
+                         {"auto", populate(MmapPopulate::kAuto)}},
+                        "Strata's own: read the file in at start: on, off, or "
+                        "auto, if it is at most half of the free memory."));
+  ShrinkOptions* const shrink = &node->shrink;
+  flags->Add(CheckedFlag(
+      "backend-auto-shrink-percent", "30",
+      "Strata's own: make the file shorter when so much of it is free (0: "
+      "only when asked to, by Defragment).",
+      [shrink](uint64_t percent) {
+        return TakeShrinkPercent(percent, shrink);
+      }));
+  flags->Add(NumberFlag("backend-auto-shrink-bytes", &shrink->free_bytes,
+                        "Strata's own: and at least so many bytes."));
 }
 
 void AddBackendFlags(StratadOptions* options, FlagSet* flags) {
@@ -207,6 +288,7 @@ void AddBackendFlags(StratadOptions* options, FlagSet* flags) {
   flags->Add(DurationFlag("scrub-pause", &node->scrub.pause, "24h0m0s",
                           "Strata's own: between two such passes through the "
                           "file."));
+  AddBtreeFlags(node, flags);
   flags->Add(ChoiceFlag(
       "backend", "btree",
       {{"btree", [node] { node->backend = BackendKind::kBtree; }},
@@ -293,6 +375,13 @@ Status Complete(const FlagSet& flags, StratadOptions* options) {
     node->watch_progress_interval = kMinWatchProgressInterval;
     options->warnings.push_back(
         "adjusting watch progress notify interval to minimum period");
+  }
+  // As in etcd, 0 is the default.
+  if (node->batch_interval == Duration::zero()) {
+    node->batch_interval = NodeOptions().batch_interval;
+  }
+  if (node->batch_changes == 0) {
+    node->batch_changes = NodeOptions().batch_changes;
   }
   if (flags.Given("listen-client-urls") &&
       !flags.Given("advertise-client-urls")) {

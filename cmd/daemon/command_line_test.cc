@@ -58,6 +58,26 @@ TEST(CommandLineTest, GosNotations) {
       std::chrono::milliseconds(3690010));
 }
 
+TEST(CommandLineTest, BackendFlagsAreChecked) {
+  EXPECT_EQ(Refused({"--backend-page-size=5000"}),
+            "2: invalid value \"5000\" for flag -backend-page-size: not 0 or a "
+            "power of two from 1024 to 65536\n");
+  EXPECT_EQ(Refused({"--backend-fill-percent=9"}),
+            "2: invalid value \"9\" for flag -backend-fill-percent: not from "
+            "10 to 100\n");
+  EXPECT_EQ(Refused({"--backend-auto-shrink-percent=101"}),
+            "2: invalid value \"101\" for flag -backend-auto-shrink-percent: "
+            "not from 0 to 100\n");
+  // As in etcd, 0 is the default; and 3.5's name of a flag.
+  const StratadOptions options = Serving(
+      {"--backend-batch-interval=0s", "--backend-batch-limit=0",
+       "--backend-auto-shrink-percent=0", "--experimental-memory-mlock"});
+  EXPECT_EQ(options.node.batch_interval, std::chrono::milliseconds(100));
+  EXPECT_EQ(options.node.batch_changes, 10000u);
+  EXPECT_GE(options.node.shrink.free_fraction, 1);
+  EXPECT_TRUE(options.node.btree.mlock);
+}
+
 TEST(CommandLineTest, EveryFlagArrives) {
   const StratadOptions options =
       Serving({"--name=n",
@@ -78,6 +98,13 @@ TEST(CommandLineTest, EveryFlagArrives) {
                "--scrub-bytes-per-second=22",
                "--scrub-pause=23s",
                "--backend-bbolt-freelist-type=array",
+               "--backend-freelist-sync",
+               "--backend-page-size=8192",
+               "--backend-fill-percent=75",
+               "--backend-initial-mmap-size=1000000",
+               "--backend-mmap-populate=auto",
+               "--backend-auto-shrink-percent=50",
+               "--backend-auto-shrink-bytes=1000",
                "--backend=mem",
                "--initial-cluster=n=http://127.0.0.1:22",
                "--initial-cluster-token=t",
@@ -110,6 +137,13 @@ TEST(CommandLineTest, EveryFlagArrives) {
   EXPECT_EQ(options.node.scrub.pause, std::chrono::seconds(23));
   EXPECT_EQ(options.node.batch_changes, 21u);
   EXPECT_EQ(options.node.btree.freelist_type, FreelistType::kArray);
+  EXPECT_TRUE(options.node.btree.freelist_sync);
+  EXPECT_EQ(options.node.btree.page_size, 8192u);
+  EXPECT_EQ(options.node.btree.fill_fraction, 0.75);
+  EXPECT_EQ(options.node.btree.initial_mmap_bytes, 1000000u);
+  EXPECT_EQ(options.node.btree.mmap_populate, MmapPopulate::kAuto);
+  EXPECT_EQ(options.node.shrink.free_fraction, 0.5);
+  EXPECT_EQ(options.node.shrink.free_bytes, 1000u);
   EXPECT_EQ(options.node.backend, BackendKind::kMem);
   EXPECT_EQ(options.node.initial_cluster, "n=http://127.0.0.1:22");
   EXPECT_EQ(options.node.initial_cluster_token, "t");

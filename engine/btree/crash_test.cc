@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "engine/btree/database.h"
 #include "engine/btree/file_testing.h"
+#include "engine/btree/meta.h"
 
 namespace strata::btree {
 namespace {
@@ -24,10 +25,11 @@ constexpr Table kTables[] = {Table::kKey, Table::kMeta, Table::kLease};
 using Model = std::map<std::pair<Table, std::string>, std::string>;
 
 // Batches that append, overwrite, erase and grow the file, and the state after
-// each of them.
+// each of them. From batch `drain` on, each erases half of what is there.
 class Story {
  public:
-  Story(uint64_t seed, int batches) : random_(seed) {
+  Story(uint64_t seed, int batches, int drain = 1000)
+      : random_(seed), drain_(drain) {
     states_.push_back({});
     for (int i = 0; i < batches; ++i) AddBatch(i);
   }
@@ -53,11 +55,21 @@ class Story {
         model.erase({table, key});
       }
     }
+    if (number >= drain_) EraseHalf(&batch, &model);
     Put(&batch, &model, Table::kMeta, "applied", std::to_string(number));
     Put(&batch, &model, Table::kLease, "l" + std::to_string(random_.Below(40)),
         std::string(40, 'l'));
     batches_.push_back(std::move(batch));
     states_.push_back(std::move(model));
+  }
+
+  static void EraseHalf(Batch* batch, Model* model) {
+    bool odd = false;
+    for (auto at = model->begin(); at != model->end();) {
+      odd = !odd;
+      if (odd) batch->Erase(at->first.first, at->first.second);
+      at = odd ? model->erase(at) : std::next(at);
+    }
   }
 
   static void Put(Batch* batch, Model* model, Table table,
@@ -67,6 +79,7 @@ class Story {
   }
 
   Random random_;
+  const int drain_;
   uint64_t revision_ = 0;
   std::vector<Batch> batches_;
   std::vector<Model> states_;
@@ -90,13 +103,43 @@ StatusOr<Model> ReadAll(Backend* backend) {
   return model;
 }
 
+uint64_t FileBytes(Env* env) {
+  auto file = env->Open(kPath, OpenMode::kReadOnly);
+  CHECK_OK(file);
+  auto size = (*file)->Size();
+  CHECK_OK(size);
+  return *size;
+}
+
+// Whether the file has all pages that either meta names, as a way back to the
+// older one's state needs.
+std::string FaultOfLength(Env* env) {
+  if (!env->Exists(kPath)) return "";  // the power went before it was made
+  auto file = env->Open(kPath, OpenMode::kReadOnly);
+  if (!file.ok()) return file.ToString();
+  uint64_t page_size = 0;
+  for (int slot = 0; slot < 2; ++slot) {
+    char bytes[kHeaderBytes + sizeof(Meta)];
+    CHECK_OK((*file)->ReadAt(slot * page_size, sizeof bytes, bytes));
+    Meta meta;
+    std::string fault = DecodeMeta(bytes, slot, &meta);
+    if (!fault.empty()) return fault;
+    page_size = meta.page_size;
+    if (meta.high_water * page_size > FileBytes(env)) {
+      return "the file ends before the pages of meta " + std::to_string(slot);
+    }
+  }
+  return "";
+}
+
 // What is wrong with the database on `env`, if `acknowledged` batches of
 // `story` had been written for sure; empty if nothing.
 std::string Fault(Env* env, const Story& story, size_t acknowledged,
                   const BtreeOptions& options) {
+  std::string fault = FaultOfLength(env);
+  if (!fault.empty()) return fault;
   auto backend = Open(env, options);
   if (!backend.ok()) return backend.ToString();
-  std::string fault;
   Status checked = (*backend)->Check([&](const std::string& f) { fault = f; });
   if (!checked.ok()) return checked.ToString();
   if (!fault.empty()) return fault;
@@ -142,28 +185,49 @@ std::string FaultAfterPowerLoss(const FakeEnv& env, const Story& story,
   return "";
 }
 
+// How a story is told: with steps of a shrinking after each batch, and to its
+// end after the last.
+struct Telling {
+  BtreeOptions options = {};
+  PlantedBugs bugs = {};
+  bool shrink = false;
+  bool foreign = false;  // what is before was written by bbolt
+};
+
+// False if the power is off.
+bool Shrink(Backend* backend, int steps) {
+  for (int i = 0; i < steps; ++i) {
+    auto progress = backend->ShrinkStep(64 << 10);
+    if (!progress.ok()) return false;
+    if (progress->done) break;
+  }
+  return true;
+}
+
 // Writes the batches from `from` on until the power is off; how many were
 // acknowledged in all.
 size_t WriteStory(Env* env, const Story& story, size_t from,
-                  const BtreeOptions& options, const PlantedBugs& bugs) {
-  auto backend = Open(env, options, bugs);
+                  const Telling& telling) {
+  auto backend = Open(env, telling.options, telling.bugs);
   if (!backend.ok()) return from;
   for (size_t i = from; i < story.batches().size(); ++i) {
     if (!(*backend)->Write(story.batches()[i]).ok()) return i;
+    if (telling.shrink && !Shrink(backend->get(), 2)) return i + 1;
   }
+  if (telling.shrink) Shrink(backend->get(), 200);
   return story.batches().size();
 }
 
 struct CrashRun {
   uint64_t points = 0;
+  uint64_t cuts = 0;  // of the file, by the run that no power loss ended
   std::string fault;
 };
 
-// Power off at every operation of the batches from `from` on. `foreign`: what
-// is before was written by bbolt.
-CrashRun CrashEverywhere(const Story& story, size_t from, BtreeOptions options,
-                         const PlantedBugs& bugs, bool foreign = false) {
-  options.initial_mmap_bytes = 0;
+// Power off at every operation of the batches from `from` on.
+CrashRun CrashEverywhere(const Story& story, size_t from, Telling telling) {
+  telling.options.initial_mmap_bytes = 0;
+  const BtreeOptions& options = telling.options;
   FakeEnv start;
   CHECK_OK(start.MakeDirs("d"));
   {
@@ -173,7 +237,7 @@ CrashRun CrashEverywhere(const Story& story, size_t from, BtreeOptions options,
       CHECK_OK((*backend)->Write(story.batches()[i]));
     }
   }
-  if (foreign) {
+  if (telling.foreign) {
     auto bytes = ReadFile(&start, kPath, 64 << 20);
     CHECK_OK(bytes);
     CHECK_OK(WriteFileAtomically(&start, kPath, WithoutSums(*bytes)));
@@ -182,8 +246,14 @@ CrashRun CrashEverywhere(const Story& story, size_t from, BtreeOptions options,
   for (;;) {
     auto env = start.AfterPowerLoss(PowerLoss::Everything());
     env->PowerOffAt(run.points + 1);
-    const size_t acknowledged =
-        WriteStory(env.get(), story, from, options, bugs);
+    run.cuts = 0;
+    uint64_t length = FileBytes(env.get());
+    env->SetObserver([&](const DiskAccess& access) {
+      if (access.operation != DiskOperation::kResize) return;
+      run.cuts += access.size < length ? 1 : 0;
+      length = access.size;
+    });
+    const size_t acknowledged = WriteStory(env.get(), story, from, telling);
     if (!env->powered_off()) return run;
     ++run.points;
     run.fault = FaultAfterPowerLoss(*env, story, acknowledged, options);
@@ -205,14 +275,14 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_P(CrashTest, EveryPointOfYoungFile) {
   Story story(1, 8);
-  CrashRun run = CrashEverywhere(story, 0, GetParam(), {});
+  CrashRun run = CrashEverywhere(story, 0, {.options = GetParam()});
   EXPECT_EQ(run.fault, "");
   EXPECT_GT(run.points, 40u);
 }
 
 TEST_P(CrashTest, EveryPointOfOlderFile) {
   Story story(2, 40);
-  CrashRun run = CrashEverywhere(story, 32, GetParam(), {});
+  CrashRun run = CrashEverywhere(story, 32, {.options = GetParam()});
   EXPECT_EQ(run.fault, "");
   EXPECT_GT(run.points, 40u);
 }
@@ -220,19 +290,30 @@ TEST_P(CrashTest, EveryPointOfOlderFile) {
 // The mark that every page has a sum is never there too early.
 TEST_P(CrashTest, EveryPointOfForeignFile) {
   Story story(3, 22);
-  CrashRun run = CrashEverywhere(story, 14, GetParam(), {}, /*foreign=*/true);
+  Telling telling = {.options = GetParam(), .foreign = true};
+  CrashRun run = CrashEverywhere(story, 14, telling);
   EXPECT_EQ(run.fault, "");
   EXPECT_GE(run.points, 30u);
-  run = CrashEverywhere(story, 14, GetParam(), {.mark_at_once = true},
-                        /*foreign=*/true);
-  EXPECT_NE(run.fault, "");
+  telling.bugs = {.mark_at_once = true};
+  EXPECT_NE(CrashEverywhere(story, 14, telling).fault, "");
+}
+
+TEST_P(CrashTest, EveryPointOfShrinking) {
+  Story story(3, 26, /*drain=*/23);
+  CrashRun run =
+      CrashEverywhere(story, 22, {.options = GetParam(), .shrink = true});
+  EXPECT_EQ(run.fault, "");
+  EXPECT_GT(run.points, 40u);
+  EXPECT_GT(run.cuts, 0u);
 }
 
 // A bug is found if some point of some story shows it.
-bool Finds(const PlantedBugs& bugs, const BtreeOptions& options) {
+bool Finds(const PlantedBugs& bugs, const BtreeOptions& options,
+           bool shrink = false) {
+  const Telling telling = {.options = options, .bugs = bugs, .shrink = shrink};
   for (uint64_t seed = 1; seed <= 3; ++seed) {
-    Story story(seed, 16);
-    if (!CrashEverywhere(story, 4, options, bugs).fault.empty()) return true;
+    Story story(seed, 16, shrink ? 12 : 1000);
+    if (!CrashEverywhere(story, 4, telling).fault.empty()) return true;
   }
   return false;
 }
@@ -242,6 +323,9 @@ TEST_P(CrashTest, PlantedBugsAreFound) {
   EXPECT_TRUE(Finds({.no_growth_sync = true}, GetParam()));
   EXPECT_TRUE(Finds({.meta_before_pages = true}, GetParam()));
   EXPECT_TRUE(Finds({.reuse_at_once = true}, GetParam()));
+  EXPECT_TRUE(Finds({.no_page_sync = true}, GetParam(), /*shrink=*/true));
+  EXPECT_TRUE(Finds({.reuse_at_once = true}, GetParam(), /*shrink=*/true));
+  EXPECT_TRUE(Finds({.cut_under_meta = true}, GetParam(), /*shrink=*/true));
 }
 
 TEST(CrashOfCreationTest, EveryPoint) {

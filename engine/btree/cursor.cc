@@ -163,7 +163,7 @@ void Cursor::Settle() {
       if (!leaf.page.Get(leaf.at, &item_)) {
         return Fail(source_->Damaged(leaf.id, kOutside));
       }
-      if (item_.flags == 0) {
+      if (item_.flags == flags_) {
         valid_ = true;
         return;
       }

@@ -39,12 +39,13 @@ StatusOr<std::optional<Item>> Find(const PageSource& source,
 StatusOr<Bucket> FindBucket(const PageSource& source, PageId root,
                             std::string_view name);
 
-// Walks the values of one bucket in key order; nested buckets are passed over.
+// Walks the values of one bucket in key order, or its nested buckets; what is
+// of the other kind is passed over.
 // Reads pages of a pinned state in place. Used by one thread.
 class Cursor : public View::Iterator {
  public:
-  Cursor(const PageSource* source, const Bucket* bucket)
-      : source_(source), bucket_(bucket) {}
+  Cursor(const PageSource* source, const Bucket* bucket, uint32_t flags = 0)
+      : source_(source), bucket_(bucket), flags_(flags) {}
 
   void SeekToFirst() override;
   void Seek(std::string_view key) override;
@@ -71,6 +72,7 @@ class Cursor : public View::Iterator {
 
   const PageSource* const source_;
   const Bucket* const bucket_;
+  const uint32_t flags_;     // of the elements shown: 0 or kBucketFlag
   std::vector<Level> path_;  // from the root to the leaf
   Item item_;
   bool valid_ = false;

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "engine/btree/checker.h"
 #include "engine/btree/scrubber.h"
+#include "engine/btree/shrinker.h"
 #include "engine/btree/state.h"
 #include "engine/btree/transaction.h"
 
@@ -17,6 +19,17 @@ namespace {
 
 // Pieces of a snapshot.
 constexpr uint64_t kSnapshotPiece = 1 << 20;
+// A file is cut while it shrinks once so much is to be won, as a cut is synced.
+constexpr uint64_t kWorthCutting = 4 << 20;
+// A state so many commits back is old for a shrinking: what it pins would else
+// be free by now.
+constexpr uint64_t kOldCommits = 3;
+
+uint64_t PagesOf(const std::vector<DirtyRun>& dirty, uint32_t page_size) {
+  uint64_t bytes = 0;
+  for (const DirtyRun& run : dirty) bytes += run.bytes.size();
+  return bytes / page_size;
+}
 
 class Database : public Backend {
  public:
@@ -47,12 +60,23 @@ class Database : public Backend {
       const std::function<void(const std::string&)>& report) override;
   Status WriteSnapshot(const View& view, const Sink& sink) override;
   BackendSizes Sizes() const override;
+  StatusOr<ShrinkProgress> ShrinkStep(uint64_t max_bytes) override;
+  void EndShrink() override;
+  std::vector<OldView> OldViews() const override;
 
  private:
+  using Changes = std::function<Status(Transaction* tx)>;
+
   StatusOr<std::vector<PageRun>> LoadFreelist(const PageSource& source,
                                               const Meta& meta);
   Status ReleasePages();
-  Status Commit(const Batch& batch, bool* decided);
+  Status CheckWritable() const;
+  // Makes one transaction with `changes`, and records a failure for good.
+  Status Commit(const Changes& changes, bool shrink);
+  Status TryCommit(const Changes& changes, bool shrink, bool* decided);
+  Shrinker::File ShrinkFile() const;
+  // Cuts off what neither a meta nor a view can see.
+  Status CutFile(uint64_t least_bytes);
   Status Publish(const Meta& meta, SumRule rule);
   void MakeNotes(uint64_t pages);
   PageSource Source(const Meta& meta, SumRule rule) const;
@@ -64,7 +88,9 @@ class Database : public Backend {
   Freelist freelist_;
   Scrubber scrubber_;
   std::shared_ptr<PageNotes> notes_;
-  Status failed_;  // what ended writing for good
+  Status failed_;                       // what ended writing for good
+  std::unique_ptr<Shrinker> shrinker_;  // while shrinking
+  uint64_t shrink_written_ = 0;         // pages, since it began
 
   mutable std::mutex mutex_;
   // Guarded by mutex_: the current state at the back, before it those that
@@ -140,13 +166,32 @@ StatusOr<std::shared_ptr<const View>> Database::NewView() {
 
 Status Database::Write(const Batch& batch) {
   RETURN_IF_ERROR(failed_);
-  if (options_.read_only) {
-    return FailedPreconditionError(file_->path() + ": opened read-only");
-  }
+  RETURN_IF_ERROR(CheckWritable());
   RETURN_IF_ERROR(CheckBatch(batch));
   if (batch.empty()) return Status::Ok();
+  std::array<std::vector<Change>, kTableCount> changes;
+  for (const Batch::Change& change : batch.changes()) {
+    changes[static_cast<int>(change.table)].push_back(
+        {.key = change.key, .value = change.value, .erase = change.erase});
+  }
+  auto apply = [&changes](Transaction* tx) -> Status {
+    for (int i = 0; i < kTableCount; ++i) {
+      SortChanges(&changes[i]);
+      RETURN_IF_ERROR(tx->Apply(TableName(static_cast<Table>(i)), changes[i]));
+    }
+    return Status::Ok();
+  };
+  return Commit(apply, /*shrink=*/false);
+}
+
+Status Database::CheckWritable() const {
+  if (!options_.read_only) return Status::Ok();
+  return FailedPreconditionError(file_->path() + ": opened read-only");
+}
+
+Status Database::Commit(const Changes& changes, bool shrink) {
   bool decided = true;
-  Status status = Commit(batch, &decided);
+  Status status = TryCommit(changes, shrink, &decided);
   if (!status.ok() && (!decided || status.code() != Code::kResourceExhausted)) {
     failed_ = status;
   }
@@ -175,27 +220,21 @@ Status Database::ReleasePages() {
   return DataLossError(file_->path() + ": a page was freed twice");
 }
 
-Status Database::Commit(const Batch& batch, bool* decided) {
+Status Database::TryCommit(const Changes& changes, bool shrink, bool* decided) {
   RETURN_IF_ERROR(ReleasePages());
   // The current state goes only with the next, which is made below.
   const State& current = *states_.back();
   // What rotted since it was found sound must not be copied under a new sum.
   Transaction tx(current.source().CheckedAgain(), current.meta(), &freelist_,
-                 {options_.fill_fraction, options_.freelist_sync});
+                 {.fill = shrink ? 1.0 : options_.fill_fraction,
+                  .freelist_sync = options_.freelist_sync,
+                  .shrink = shrink});
   // What a commit writes has sums.
   const bool all_sums = current.source().sum_rule() == SumRule::kEverywhere ||
                         scrubber_.AllHaveSums(*notes_) || bugs_.mark_at_once;
   const SumRule rule = all_sums ? SumRule::kEverywhere : SumRule::kIfThere;
-  std::array<std::vector<Change>, kTableCount> changes;
-  for (const Batch::Change& change : batch.changes()) {
-    changes[static_cast<int>(change.table)].push_back(
-        {.key = change.key, .value = change.value, .erase = change.erase});
-  }
   auto run = [&]() -> Status {
-    for (int i = 0; i < kTableCount; ++i) {
-      SortChanges(&changes[i]);
-      RETURN_IF_ERROR(tx.Apply(TableName(static_cast<Table>(i)), changes[i]));
-    }
+    RETURN_IF_ERROR(changes(&tx));
     ASSIGN_OR_RETURN(bool changed, tx.Finish());
     if (!changed) return Status::Ok();
     RETURN_IF_ERROR(file_->Commit(tx.meta(), rule == SumRule::kEverywhere,
@@ -203,6 +242,7 @@ Status Database::Commit(const Batch& batch, bool* decided) {
     *decided = false;
     MakeNotes(tx.meta().high_water);
     scrubber_.Commit(tx, notes_.get());
+    if (shrink) shrink_written_ += PagesOf(tx.dirty(), tx.meta().page_size);
     return Publish(tx.meta(), rule);
   };
   Status status = run();
@@ -226,6 +266,96 @@ Status Database::Publish(const Meta& meta, SumRule rule) {
                         meta.page_size;
   states_.push_back(std::move(state));
   return Status::Ok();
+}
+
+// --- shrinking ---
+
+StatusOr<ShrinkProgress> Database::ShrinkStep(uint64_t max_bytes) {
+  RETURN_IF_ERROR(failed_);
+  RETURN_IF_ERROR(CheckWritable());
+  if (shrinker_ == nullptr) {
+    shrinker_ = std::make_unique<Shrinker>();
+    shrink_written_ = 0;
+    freelist_.PreferLow(true);
+  }
+  const State& current = *states_.back();
+  const uint32_t page_size = current.meta().page_size;
+  ASSIGN_OR_RETURN(
+      const Shrinker::Step step,
+      shrinker_->Next(current.source(), PageId(current.meta().root.root),
+                      ShrinkFile(), max_bytes / page_size));
+  if (step.commit) {
+    auto touch = [&step](Transaction* tx) -> Status {
+      for (const auto& [bucket, keys] : step.touches.keys) {
+        RETURN_IF_ERROR(tx->Touch(bucket, keys));
+      }
+      return Status::Ok();
+    };
+    RETURN_IF_ERROR(Commit(touch, /*shrink=*/true));
+  }
+  RETURN_IF_ERROR(CutFile(step.touches.pages > 0 ? kWorthCutting : 1));
+  if (step.done) EndShrink();
+  const Shrinker::File file = ShrinkFile();
+  ShrinkProgress progress = {.done = step.done,
+                             .file_bytes = file_->file_bytes(),
+                             .live_bytes = file.live * page_size,
+                             .written_bytes = shrink_written_ * page_size};
+  if (step.blocked) {
+    const std::vector<OldView> views = OldViews();
+    if (!views.empty()) progress.blocker = views.front();
+  }
+  return progress;
+}
+
+void Database::EndShrink() {
+  shrinker_.reset();
+  freelist_.PreferLow(false);
+}
+
+Shrinker::File Database::ShrinkFile() const {
+  const Meta& meta = states_.back()->meta();
+  std::lock_guard<std::mutex> lock(mutex_);
+  return {.high_water = meta.high_water,
+          .live = meta.high_water - freelist_.free_count() -
+                  freelist_.pending_count(),
+          .pages = file_->file_bytes() / meta.page_size,
+          .has_old_view =
+              std::any_of(states_.begin(), states_.end(), [&](const auto& s) {
+                return s->pinned() && s->meta().tx + kOldCommits < meta.tx;
+              })};
+}
+
+Status Database::CutFile(uint64_t least_bytes) {
+  uint64_t pages = file_->meta_pages();
+  uint64_t bytes = 0;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (const auto& state : states_) {
+      const bool seen = state == states_.back() || state->pinned();
+      if (seen && !bugs_.cut_under_view) {
+        pages = std::max(pages, state->meta().high_water);
+      }
+    }
+    bytes = pages * states_.back()->meta().page_size;
+  }
+  if (bytes + least_bytes > file_->file_bytes()) return Status::Ok();
+  Status status = file_->Cut(pages);
+  if (!status.ok() && status.code() != Code::kResourceExhausted) {
+    failed_ = status;
+  }
+  return status;
+}
+
+std::vector<OldView> Database::OldViews() const {
+  std::vector<OldView> views;
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& state : states_) {
+    if (state == states_.back() || !state->pinned()) continue;
+    views.push_back({.id = state->meta().tx,
+                     .pinned_bytes = freelist_.WaitingFor(state->id()) *
+                                     state->meta().page_size});
+  }
+  return views;
 }
 
 Status Database::Check(const std::function<void(const std::string&)>& report) {

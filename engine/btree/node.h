@@ -19,6 +19,7 @@ struct Node {
   bool shrunk = false;
   bool grown = false;
   bool rightmost = false;
+  bool touched = false;  // a leaf that is written anew in any case
   std::vector<Item> items;
   // A branch left with one child that is itself still a node: its parent must
   // merge it with a sibling, or, at the root, put the child in its place.

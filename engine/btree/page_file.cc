@@ -6,21 +6,23 @@
 #include <bit>
 #include <utility>
 
+#include "base/memory.h"
 #include "engine/btree/image.h"
 
 namespace strata::btree {
 namespace {
 
-// The file doubles up to this size, then grows by it.
+// The file grows by an eighth and a bit, but by no more than this: what was cut
+// off would else be half back with the next page.
 constexpr uint64_t kGrowthStep = 16 << 20;
 constexpr uint64_t kSmallestFile = 32 << 10;
 // Neighbouring pages are written together, up to this many bytes.
 constexpr size_t kWriteBytes = 1 << 20;
 
 uint64_t GrownSize(uint64_t bytes) {
-  if (bytes <= kSmallestFile) return kSmallestFile;
-  if (bytes < kGrowthStep) return std::bit_ceil(bytes);
-  return (bytes + kGrowthStep - 1) / kGrowthStep * kGrowthStep;
+  const uint64_t step =
+      std::clamp(std::bit_floor(bytes / 8), kSmallestFile, kGrowthStep);
+  return (bytes + step - 1) / step * step;
 }
 
 // After a failed sync nothing is known; so even a full disk is final then.
@@ -54,6 +56,10 @@ StatusOr<std::unique_ptr<PageFile>> PageFile::Open(Env* env,
                                                    const std::string& path,
                                                    const BtreeOptions& options,
                                                    const PlantedBugs& bugs) {
+  if (options.fill_fraction < 0.1 || options.fill_fraction > 1) {
+    return InvalidArgumentError("fill fraction " +
+                                std::to_string(options.fill_fraction));
+  }
   ASSIGN_OR_RETURN(auto file,
                    env->Open(path, options.read_only ? OpenMode::kReadOnly
                                                      : OpenMode::kReadWrite));
@@ -88,6 +94,9 @@ StatusOr<FoundMeta> PageFile::Load() {
                          std::to_string(meta.high_water) + " pages of " +
                          std::to_string(meta.page_size) + " bytes");
   }
+  // What the older meta names is not looked at; it will be overwritten soon.
+  pages_ = {meta.high_water, pages};
+  page_size_ = meta.page_size;
   RETURN_IF_ERROR(Map(file_bytes_));
   return found;
 }
@@ -116,7 +125,16 @@ Status PageFile::Commit(const Meta& meta, bool all_sums,
   RETURN_IF_ERROR(Final(WriteMeta(meta, all_sums)));
   RETURN_IF_ERROR(Sync());
   slot_ = 1 - slot_;
+  pages_ = {meta.high_water, pages_[0]};
   return Status::Ok();
+}
+
+Status PageFile::Cut(uint64_t pages) {
+  const uint64_t bytes = std::max(pages, meta_pages()) * page_size_;
+  if (bytes >= file_bytes_) return Status::Ok();
+  RETURN_IF_ERROR(file_->Resize(bytes));
+  file_bytes_ = bytes;
+  return Sync();
 }
 
 Status PageFile::Grow(uint64_t bytes, bool* grown) {
@@ -135,10 +153,12 @@ Status PageFile::Map(uint64_t bytes) {
   // is needed, so that mapping anew stays rare.
   uint64_t size = std::max(options_.initial_mmap_bytes, GrownSize(bytes));
   if (mapping_ != nullptr) size = std::max<uint64_t>(size, 2 * bytes);
-  ASSIGN_OR_RETURN(mapping_,
-                   file_->Map(size, {.populate = options_.mmap_populate,
-                                     .lock = options_.mlock,
-                                     .random = false}));
+  const bool fits = file_bytes_ <= AvailableMemoryBytes() / 2;
+  const bool populate = options_.mmap_populate == MmapPopulate::kOn ||
+                        (options_.mmap_populate == MmapPopulate::kAuto && fits);
+  ASSIGN_OR_RETURN(mapping_, file_->Map(size, {.populate = populate,
+                                               .lock = options_.mlock,
+                                               .random = false}));
   return Status::Ok();
 }
 

@@ -1,6 +1,8 @@
 #ifndef STRATA_ENGINE_BTREE_PAGE_FILE_H_
 #define STRATA_ENGINE_BTREE_PAGE_FILE_H_
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,7 +22,9 @@ struct PlantedBugs {
   bool reuse_at_once = false;  // pages of the last durable state are written
   bool ignore_views = false;   // and those that only a view sees
   bool no_sums_checked = false;
-  bool mark_at_once = false;  // without knowing that every page has a sum
+  bool mark_at_once = false;    // without knowing that every page has a sum
+  bool cut_under_meta = false;  // the file ends before the older meta's pages
+  bool cut_under_view = false;  // or before those of a view
 };
 
 // The file: its lock, its length, its mapping, and the order in which a commit
@@ -55,6 +59,16 @@ class PageFile {
   Status Commit(const Meta& meta, bool all_sums,
                 const std::vector<DirtyRun>& dirty, bool* decided);
 
+  // Cuts the file off behind `pages` pages, or behind all that one of the two
+  // metas names, if these are more, and syncs. The caller knows that no view
+  // has more. A failure leaves it as it was.
+  Status Cut(uint64_t pages);
+
+  uint64_t file_bytes() const { return file_bytes_; }
+  // Pages that the file must have for either meta.
+  uint64_t meta_pages() const {
+    return bugs_.cut_under_meta ? pages_[0] : std::max(pages_[0], pages_[1]);
+  }
   const std::string& path() const { return file_->path(); }
 
  private:
@@ -73,6 +87,9 @@ class PageFile {
   const PlantedBugs bugs_;
   uint64_t file_bytes_ = 0;
   int slot_ = 0;  // of the newest meta
+  // High water marks of the newest meta and the older one.
+  std::array<uint64_t, 2> pages_ = {};
+  uint32_t page_size_ = 0;
   std::shared_ptr<const Mapping> mapping_;
 };
 

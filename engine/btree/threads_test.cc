@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <string>
 #include <thread>
@@ -80,6 +81,17 @@ void RunThreads(Backend* backend, int rounds) {
             std::to_string(rounds - 1) + std::string(300, 'v'));
 }
 
+// All values of a batch are of one letter.
+void ExpectOneLetter(const View& view) {
+  std::string first;
+  auto it = view.NewIterator(Table::kKey);
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    if (first.empty()) first = it->value();
+    EXPECT_EQ(it->value(), first);
+  }
+  CHECK_OK(it->status());
+}
+
 TEST(ThreadsTest, Btree) {
   const std::string path = testing::TempDir() + "/threads.db";
   if (Env::Posix()->Exists(path)) CHECK_OK(Env::Posix()->Remove(path));
@@ -93,6 +105,67 @@ TEST(ThreadsTest, Btree) {
       (*backend)
           ->Check([](const std::string& fault) { ADD_FAILURE() << fault; })
           .ok());
+}
+
+// Readers hold views, young and old, while the file is filled, emptied and
+// shrunk under them: each sees what was there when it was made.
+TEST(ThreadsTest, ShrinkingUnderReaders) {
+  constexpr int kRounds = 4;
+  constexpr int kKeys = 3000;
+  const std::string path = testing::TempDir() + "/shrink_threads.db";
+  if (Env::Posix()->Exists(path)) CHECK_OK(Env::Posix()->Remove(path));
+  BtreeOptions options;
+  options.fsync = false;
+  options.initial_mmap_bytes = 0;
+  auto opened = OpenBtreeBackend(Env::Posix(), path, options, Logger::Null());
+  CHECK_OK(opened);
+  Backend* const backend = opened->get();
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&, i] {
+      std::deque<std::shared_ptr<const View>> held;
+      while (!stop) {
+        auto view = backend->NewView();
+        CHECK_OK(view);
+        held.push_back(*view);
+        if (held.size() > 1 + 10u * i) held.pop_front();
+        ExpectOneLetter(*held.front());
+        uint64_t bytes = 0;
+        CHECK_OK(backend->WriteSnapshot(*held.front(), [&](auto piece) {
+          for (size_t at = 0; at < piece.size(); at += 4096) bytes += piece[at];
+          return Status::Ok();
+        }));
+      }
+    });
+  }
+  for (int round = 0; round < kRounds; ++round) {
+    Batch fill;
+    Batch empty;
+    const std::string value(200, static_cast<char>('a' + round));
+    for (int i = 0; i < kKeys; ++i) {
+      fill.Put(Table::kKey, std::to_string(10000 + i), value);
+      if (i % 10 != round) empty.Erase(Table::kKey, std::to_string(10000 + i));
+    }
+    CHECK_OK(backend->Write(fill));
+    CHECK_OK(backend->Write(empty));
+    for (int step = 0; step < 300; ++step) {
+      auto progress = backend->ShrinkStep(128 << 10);
+      CHECK_OK(progress);
+      if (progress->done) break;
+      if (progress->blocker) std::this_thread::yield();
+    }
+    backend->EndShrink();
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  for (bool done = false; !done;) {
+    auto progress = backend->ShrinkStep(128 << 10);
+    CHECK_OK(progress);
+    done = progress->done;
+  }
+  EXPECT_LT(backend->Sizes().file_bytes, 200000u);
+  CHECK_OK(backend->Check([](const std::string& f) { ADD_FAILURE() << f; }));
 }
 
 TEST(ThreadsTest, Mem) { RunThreads(NewMemBackend().get(), 50); }

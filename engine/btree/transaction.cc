@@ -34,9 +34,9 @@ Status Transaction::Apply(std::string_view name,
   TreeMerge merge(&source_, this, options_.fill);
   std::optional<Node> root;
   if (!bucket.exists) {
-    const bool puts =
-        std::any_of(changes.begin(), changes.end(),
-                    [](const Change& change) { return !change.erase; });
+    const bool puts = std::any_of(
+        changes.begin(), changes.end(),
+        [](const Change& change) { return !change.erase && !change.touch; });
     if (!puts) return Status::Ok();
   }
   if (bucket.root == 0) {
@@ -62,8 +62,19 @@ Status Transaction::CreateBucket(std::string_view name) {
   return Status::Ok();
 }
 
+Status Transaction::Touch(std::string_view bucket,
+                          const std::vector<std::string>& keys) {
+  std::vector<Change> changes;
+  for (const std::string& key : keys) {
+    changes.push_back({.key = key, .value = {}, .touch = true});
+  }
+  return Apply(bucket, changes);
+}
+
 StatusOr<bool> Transaction::Finish() {
   std::vector<Change> changes;
+  if (options_.shrink)
+    changes.push_back({.key = {}, .value = {}, .touch = true});
   for (const auto& bucket : buckets_) {
     changes.push_back(
         {.key = bucket->first, .value = bucket->second, .flags = kBucketFlag});
@@ -160,14 +171,23 @@ PageId Transaction::AllocatePages(uint64_t count) {
   return first;
 }
 
+void Transaction::CutTail() {
+  if (!options_.shrink) return;
+  meta_.high_water -= freelist_->CutTail(PageId(meta_.high_water));
+}
+
 Status Transaction::WriteFreelist() {
   if (meta_.freelist != kNoFreelist) FreePage(PageId(meta_.freelist));
   meta_.freelist = kNoFreelist;
-  if (!options_.freelist_sync) return Status::Ok();
+  if (!options_.freelist_sync) {
+    CutTail();
+    return Status::Ok();
+  }
   // Taking the pages makes the list shorter, never longer.
   const uint64_t pages = Freelist::PagesFor(
       freelist_->free_count() + freelist_->pending_count(), meta_.page_size);
   const PageId id = AllocatePages(pages);
+  CutTail();
   std::vector<PageRun> runs;
   if (!freelist_->All(&runs)) {
     return DataLossError(source_.path() + ": a page was freed twice");

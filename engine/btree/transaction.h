@@ -38,6 +38,9 @@ class Transaction : private NodeSink {
   struct Options {
     double fill = 0.9;
     bool freelist_sync = false;
+    // A commit that makes the file shorter: always one, even if nothing
+    // changed; it lets go of the free pages at the end.
+    bool shrink = false;
   };
 
   Transaction(const PageSource& source, const Meta& meta, Freelist* freelist,
@@ -49,6 +52,9 @@ class Transaction : private NodeSink {
   Status Apply(std::string_view bucket, const std::vector<Change>& changes);
   // Makes an empty bucket where there is none.
   Status CreateBucket(std::string_view bucket);
+  // Writes the leaves that `keys`, sorted, belong to anew, packed. As Apply()
+  // otherwise.
+  Status Touch(std::string_view bucket, const std::vector<std::string>& keys);
 
   // Writes the bucket of buckets and the freelist. False if nothing changed;
   // then there is nothing to commit.
@@ -73,6 +79,7 @@ class Transaction : private NodeSink {
                                     TreeMerge* merge);
   bool CanBeInline(const Node& root) const;
   void PutBucket(std::string_view name, std::string value);
+  void CutTail();
   Status WriteFreelist();
 
   const PageSource source_;

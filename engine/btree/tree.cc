@@ -89,6 +89,8 @@ StatusOr<std::optional<Node>> TreeMerge::MergeLeaf(
   node.items.reserve(old.items.size() + changes.size());
   auto item = old.items.begin();
   for (const Change& change : changes) {
+    node.touched |= change.touch;
+    if (change.touch) continue;
     while (item != old.items.end() && item->key < change.key) {
       node.items.push_back(*item++);
     }
@@ -102,7 +104,9 @@ StatusOr<std::optional<Node>> TreeMerge::MergeLeaf(
       node.items.push_back({change.flags, change.key, change.value, {}});
     }
   }
-  if (!node.shrunk && !node.grown) return std::optional<Node>();
+  if (!node.shrunk && !node.grown && !node.touched) {
+    return std::optional<Node>();
+  }
   node.items.insert(node.items.end(), item, old.items.end());
   return std::optional<Node>(std::move(node));
 }
@@ -159,12 +163,19 @@ bool TreeMerge::TooSmall(const Node& node) const {
   return node.shrunk && NodeBytes(node) < source_->page_size() * fill_ / 2;
 }
 
+bool TreeMerge::ArePacked(const Child& left, const Child& right) {
+  return left.node && right.node && left.node->touched && right.node->touched;
+}
+
 Status TreeMerge::Join(Children* children) {
   for (size_t i = 0; i < children->size();) {
     Child& child = (*children)[i];
     const bool empty = child.node && child.node->count() == 0;
     const bool alone = children->size() == 1;
     if (empty) {
+      children->erase(children->begin() + i);
+    } else if (i > 0 && ArePacked((*children)[i - 1], child)) {
+      RETURN_IF_ERROR(JoinWith(&(*children)[i - 1], &child));
       children->erase(children->begin() + i);
     } else if (!child.node || !TooSmall(*child.node) || alone) {
       ++i;
@@ -197,6 +208,7 @@ StatusOr<Node> TreeMerge::JoinNodes(Node left, Node right) {
   left.shrunk |= right.shrunk;
   left.grown |= right.grown;
   left.rightmost |= right.rightmost;
+  left.touched |= right.touched;
   if (left.only_child || right.only_child) {
     RETURN_IF_ERROR(JoinInside(&left, &right));
   }

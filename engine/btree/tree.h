@@ -16,6 +16,9 @@ struct Change {
   std::string_view value;
   bool erase = false;
   uint32_t flags = 0;  // of the element: kBucketFlag or 0
+  // Nothing changes, but the leaf that the key belongs to is written anew, as
+  // one with its neighbours for which that is said too.
+  bool touch = false;
 };
 
 // Where a merge puts the nodes it made, and tells which pages it left.
@@ -77,6 +80,7 @@ class TreeMerge {
   // Joins children that became too small with a neighbour, drops empty ones.
   Status Join(Children* children);
   bool TooSmall(const Node& node) const;
+  static bool ArePacked(const Child& left, const Child& right);
   Status JoinWith(Child* left, Child* right);
   StatusOr<Node> JoinNodes(Node left, Node right);
   Status JoinInside(Node* left, Node* right);

@@ -137,6 +137,37 @@ class ForeignEyes(unittest.TestCase):
     def test_we_serve_etcds_compacted(self):
         self.serves(STRATAD, self.data, self.make(ETCD, work=self.compacted))
 
+    def shrunk(self, subject):
+        """Many keys of which few stay, compacted; then the file is made shorter."""
+        fill(subject, "one")
+        for batch in range(30):
+            puts = "".join(f"put many/{batch}/{number} {'v' * 1500}\n" for number in range(100))
+            subject.must("txn", stdin=f"\n{puts}\n\n".encode())
+        for batch in range(30):
+            if batch % 5:
+                subject.must("del", "--prefix", f"many/{batch}/")
+            subject.must("put", f"many/{batch}/7", "again")
+        revision = reply(subject, "get", "none")["header"]["revision"]
+        subject.must("compaction", "--physical", str(revision - 3))
+        db = self.data / "member" / "snap" / "db"
+        before = db.stat().st_size
+        answer = subject.must("defrag")
+        self.assertIn(f"Finished defragmenting etcd member[{subject.endpoint}]", str(answer))
+        self.assertLess(db.stat().st_size, before / 3)
+        fill(subject, "two")
+
+    def test_etcd_serves_ours_shrunk(self):
+        for kind in ("map", "array"):
+            for sync in ("false", "true"):
+                with self.subTest(kind=kind, sync=sync):
+                    flags = [f"--backend-bbolt-freelist-type={kind}", f"--backend-freelist-sync={sync}"]
+                    expected = self.make(STRATAD, flags, self.shrunk)
+                    theirs, ours = self.statuses(self.data / "member" / "snap" / "db")
+                    self.assertEqual(theirs, ours)
+                    self.serves(STRATAD, self.copy(), expected, flags)
+                    self.serves(ETCD, self.data, expected)
+                    shutil.rmtree(self.data)
+
     def statuses(self, db):
         """What etcdctl, after bbolt's own check, and we, after ours, say of a db file."""
         copy = self.root / "db"
