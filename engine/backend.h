@@ -101,6 +101,8 @@ struct BackendSizes {
   // the file itself may be longer, having grown in steps.
   uint64_t file_bytes = 0;
   uint64_t in_use_bytes = 0;  // of them not free
+  // Of these, what only older states use: free soon, unless a view stays.
+  uint64_t pending_bytes = 0;
 };
 
 // How far a scrub has come.

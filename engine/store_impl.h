@@ -28,14 +28,15 @@ class RestoreBatch;
 //   apply thread  takes mutex_ alone for each change of the index; a change is
 //                 seen once revision_ has its revision
 //   work          on the flusher (or in Close and WriteSnapshot): writes runs,
-//                 compacts, scrubs; one at a time, under anchor_->mutex
+//                 compacts, scrubs, shrinks; one at a time, under
+//                 anchor_->mutex
 //
 // Locks are taken in this order: anchor_->mutex, tail_mutex_, mutex_.
 //
 // Files: store_open.cc, store.cc (changes, small tables), store_lease.cc,
 // store_range.cc (reads), store_changes.cc (reads by revision), store_txn.cc,
 // store_work.cc (runs to the backend), store_compact.cc, store_scrub.cc,
-// store_hash.cc.
+// store_shrink.cc, store_hash.cc.
 class StoreImpl final : public Store {
  public:
   StoreImpl(std::unique_ptr<Backend> backend, StoreOptions options,

@@ -53,7 +53,8 @@ void StoreImpl::MaybeShrink() {
   if (shrink.free_fraction >= 1 || shrinking_ || closed_) return;
   if (!broken_.ok() || !compactions_.empty()) return;
   const BackendSizes sizes = backend_->Sizes();
-  const uint64_t free = sizes.file_bytes - sizes.in_use_bytes;
+  const uint64_t free =
+      sizes.file_bytes - sizes.in_use_bytes + sizes.pending_bytes;
   const double share =
       static_cast<double>(free) / static_cast<double>(sizes.file_bytes + 1);
   if (free < shrink.free_bytes || share < shrink.free_fraction) return;

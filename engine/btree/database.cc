@@ -260,10 +260,9 @@ Status Database::Publish(const Meta& meta, SumRule rule) {
                                            file_->mapping(), notes_));
   std::lock_guard<std::mutex> lock(mutex_);
   sizes_.file_bytes = meta.high_water * meta.page_size;
-  // Pending pages are free but for older views.
-  sizes_.in_use_bytes = (meta.high_water - freelist_.free_count() -
-                         freelist_.pending_count()) *
-                        meta.page_size;
+  sizes_.in_use_bytes =
+      (meta.high_water - freelist_.free_count()) * meta.page_size;
+  sizes_.pending_bytes = freelist_.pending_count() * meta.page_size;
   states_.push_back(std::move(state));
   return Status::Ok();
 }
