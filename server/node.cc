@@ -251,7 +251,9 @@ bool NodeImpl::WithinQuota(
   if (quota < 0) return true;
   const uint64_t cost = QuotaCost(request);
   if (cost == 0) return true;
-  const uint64_t live = store_->Sizes().in_use_bytes + store_->tail_bytes();
+  const BackendSizes sizes = store_->Sizes();
+  const uint64_t live =
+      sizes.in_use_bytes - sizes.pending_bytes + store_->tail_bytes();
   return live + cost < static_cast<uint64_t>(quota);
 }
 
