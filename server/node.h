@@ -45,7 +45,7 @@ struct NodeOptions {
   LeveldbOptions leveldb;
   Duration batch_interval = std::chrono::milliseconds(100);
   uint64_t batch_changes = limits::kTailChanges;
-  ScrubOptions scrub;
+  ScrubOptions scrub = {};
   ShrinkOptions shrink = {};
   uint64_t snapshot_count = limits::kSnapshotCount;
   uint64_t snapshot_catch_up_entries = limits::kSnapshotCatchUpEntries;
@@ -63,7 +63,7 @@ struct NodeOptions {
   // More live data than this raises the NOSPACE alarm; 0: kDefaultQuotaBytes,
   // negative: no limit.
   int64_t quota_backend_bytes = 0;
-  AutoCompaction auto_compaction;
+  AutoCompaction auto_compaction = {};
   // No lease lasts less: as etcd's, one and a half election timeouts.
   int64_t min_lease_ttl_seconds = limits::kMinLeaseTtlSeconds;
 };
