@@ -69,7 +69,7 @@ class MaintenanceService {
   Loop* const worker_;
 };
 
-// KeepAlive is a stream: rpc/lease_stream.h.
+// All of Lease but its KeepAlive, which is a stream.
 class LeaseService {
  public:
   explicit LeaseService(Node* node) : node_(node) {}

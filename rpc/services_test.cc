@@ -309,17 +309,19 @@ TEST(UnknownMethodTest, SaysWhoDoesNotHaveIt) {
 }
 
 TEST_F(ServicesTest, LeasesAreGrantedListedAndRevoked) {
-  using namespace etcdserverpb;
   const auto grant = [this](const std::string& text) {
-    return Call<LeaseGrantRequest, LeaseGrantResponse>(
+    return Call<etcdserverpb::LeaseGrantRequest,
+                etcdserverpb::LeaseGrantResponse>(
         "/etcdserverpb.Lease/LeaseGrant", text);
   };
   const auto revoke = [this](const std::string& text) {
-    return Call<LeaseRevokeRequest, LeaseRevokeResponse>(
+    return Call<etcdserverpb::LeaseRevokeRequest,
+                etcdserverpb::LeaseRevokeResponse>(
         "/etcdserverpb.Lease/LeaseRevoke", text);
   };
   const auto ask = [this](const std::string& text) {
-    return Call<LeaseTimeToLiveRequest, LeaseTimeToLiveResponse>(
+    return Call<etcdserverpb::LeaseTimeToLiveRequest,
+                etcdserverpb::LeaseTimeToLiveResponse>(
         "/etcdserverpb.Lease/LeaseTimeToLive", text);
   };
   EXPECT_EQ(grant("ID: 7 TTL: 60"), "header { revision: 1 } ID: 7 TTL: 60");
@@ -345,8 +347,9 @@ TEST_F(ServicesTest, LeasesAreGrantedListedAndRevoked) {
   EXPECT_EQ(revoke("ID: 7"), "header { revision: 4 }");
   EXPECT_EQ(revoke("ID: 7"), "NotFound: etcdserver: requested lease not found");
   EXPECT_EQ(revoke(""), "NotFound: etcdserver: requested lease not found");
-  const std::string leases = Call<LeaseLeasesRequest, LeaseLeasesResponse>(
-      "/etcdserverpb.Lease/LeaseLeases", "");
+  const std::string leases =
+      Call<etcdserverpb::LeaseLeasesRequest, etcdserverpb::LeaseLeasesResponse>(
+          "/etcdserverpb.Lease/LeaseLeases", "");
   EXPECT_TRUE(
       leases.starts_with("header { revision: 4 } leases { ID: 8 } "
                          "leases { ID: "))
