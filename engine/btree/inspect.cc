@@ -44,6 +44,7 @@ class Mapper {
 
   const Tree& tree_;
   PageMap map_;
+  std::vector<int> root_depths_;  // of the buckets, as the walk counts
 };
 
 // Buckets come one after the other, nested ones inside: the last is tried
@@ -101,7 +102,8 @@ void Mapper::Add(const Checker::Visit& visit) {
   use.count = header.count;
   use.overflow = header.overflow;
   use.bucket = bucket;
-  use.depth = visit.depth;
+  root_depths_.resize(map_.buckets.size(), visit.depth);
+  use.depth = visit.depth - root_depths_[bucket];
   use.used_bytes = UsedBytes(visit.page);
   MarkOverflow(visit.id, header.overflow);
 }
@@ -163,6 +165,7 @@ StatusOr<std::unique_ptr<Inspection>> Inspection::Open(
 Status Inspection::Load() {
   ASSIGN_OR_RETURN(file_bytes_, file_->Size());
   ASSIGN_OR_RETURN(metas_, ReadBothMetas(*file_, file_bytes_));
+  RefuseHalfMetas();
   for (int slot = 0; slot < 2; ++slot) {
     if (metas_.faults[slot].empty()) continue;
     AddFault(metas_.offsets[slot],
@@ -180,6 +183,17 @@ Status Inspection::Load() {
   if (file_bytes_ == 0) return Status::Ok();
   ASSIGN_OR_RETURN(mapping_, file_->Map(file_bytes_, {.random = false}));
   return Status::Ok();
+}
+
+// A file of less than two pages has no room for a tree, whatever its metas say.
+void Inspection::RefuseHalfMetas() {
+  const int newest = metas_.Newest();
+  if (newest < 0 || file_bytes_ >= 2 * metas_.metas[newest].page_size) return;
+  for (int slot = 0; slot < 2; ++slot) {
+    if (!metas_.faults[slot].empty()) continue;
+    metas_.faults[slot] = "the file ends inside its meta pages";
+    metas_.offsets[slot] = file_bytes_;
+  }
 }
 
 void Inspection::AddFault(uint64_t offset, const std::string& what) {

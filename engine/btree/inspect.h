@@ -47,6 +47,7 @@ class Inspection {
  private:
   explicit Inspection(std::unique_ptr<File> file) : file_(std::move(file)) {}
   Status Load();
+  void RefuseHalfMetas();
   void AddFault(uint64_t offset, const std::string& what);
 
   const std::unique_ptr<File> file_;

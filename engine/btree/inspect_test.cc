@@ -84,6 +84,7 @@ TEST_P(InspectTest, EveryPageHasARole) {
   for (size_t id = 0; id < map.pages.size(); ++id) {
     const PageUse& use = map.pages[id];
     EXPECT_LE(use.used_bytes, (use.overflow + 1ull) * kPageSize);
+    if (use.role == PageRole::kBranch) EXPECT_EQ(use.depth, 0);
     if (use.role != PageRole::kOverflow) continue;
     const PageUse& first = map.pages[use.parent.value()];
     EXPECT_LE(id, use.parent.value() + first.overflow);
@@ -144,7 +145,7 @@ TEST_P(InspectTest, ACutFileIsSeenUpToItsEnd) {
 }
 
 TEST_P(InspectTest, NoFileIsTooSmallToOpen) {
-  for (const uint64_t size : {2048, 2047, 79, 0}) {
+  for (const uint64_t size : {8192, 8191, 4176, 2048, 2047, 79, 0}) {
     {
       const auto file = env_.Open(kPath, OpenMode::kReadWrite);
       ASSERT_TRUE((*file)->Resize(size).ok());
@@ -152,7 +153,8 @@ TEST_P(InspectTest, NoFileIsTooSmallToOpen) {
     const auto file = Inspection::Open(&env_, kPath);
     ASSERT_TRUE(file.ok()) << file.status();
     EXPECT_FALSE((*file)->faults().empty());
-    EXPECT_EQ((*file)->metas().Newest() < 0, size < 2048);
+    EXPECT_EQ((*file)->metas().Newest() < 0, size < 2 * kPageSize);
+    if (size == 2 * kPageSize) Look(**file, (*file)->metas().Newest());
   }
 }
 
