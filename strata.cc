@@ -11,6 +11,7 @@
 #include "server/errors.h"
 #include "server/node.h"
 #include "server/validate.h"
+#include "watch_reader.h"
 
 namespace strata {
 namespace {
@@ -30,6 +31,10 @@ class DbImpl : public Db {
   StatusOr<DeleteRangeResult> DeleteRange(
       const DeleteRangeRequest& request) override;
   StatusOr<TxnResult> Txn(const TxnRequest& request) override;
+  StatusOr<std::unique_ptr<WatchReader>> Watch(
+      const WatchRequest& request) override {
+    return NewWatchReader(node_->watch_hub(), request);
+  }
   Status Compact(Revision revision) override;
   StatusOr<ShrinkProgress> Shrink(
       std::function<bool(const ShrinkProgress&)> progress) override;
@@ -54,6 +59,7 @@ class DbImpl : public Db {
   std::unique_ptr<Loop> compactor_ = options_.backend == BackendKind::kLevelDb
                                          ? NewThreadedLoop("strata-compact")
                                          : nullptr;
+  std::unique_ptr<Loop> watch_pump_ = NewThreadedLoop("strata-watch");
   std::unique_ptr<Node> node_;  // the first to end: it runs on the loops
 };
 
@@ -78,6 +84,7 @@ Status DbImpl::Start(const std::string& directory) {
                         .background = background_.get(),
                         .compactor = compactor_.get(),
                         .helper = flusher_.get(),
+                        .watch_pump = watch_pump_.get(),
                         .logger = options_.logger,
                         .on_fatal = [this](const Status& status) {
                           CHECK(options_.on_fatal != nullptr)

@@ -19,6 +19,7 @@
 #include "engine/requests.h"
 #include "engine/scrub.h"
 #include "engine/store.h"
+#include "engine/watch_hub.h"
 #include "server/durability.h"
 
 // Strata in your program: a durable, revision-keyed store without a server and
@@ -27,12 +28,13 @@
 //
 //   auto db = strata::Db::Open("/var/lib/app");
 //   if (!db.ok()) return Fail(db.status());
-//   auto put = (*db)->Put("color", "blue");            // durable when it
-//   returns auto color = (*db)->Get("color");                  // blue
+//   auto put = (*db)->Put("color", "blue");  // durable when it returns
+//   auto color = (*db)->Get("color");                  // blue
 //   (*db)->Put("color", "red");
 //   auto before = (*db)->Get("color", put->revision);  // still blue
 //
-// docs/examples/embedded.cc is a whole program.
+// docs/examples/embedded.cc is a whole program, docs/examples/watch.cc one that
+// watches.
 namespace strata {
 
 struct DbOptions {
@@ -72,7 +74,7 @@ struct DbOptions {
 class Record {
  public:
   // `kv` points into `bytes`.
-  Record(KeyValue kv, std::shared_ptr<const std::string> bytes)
+  Record(KeyValue kv, std::shared_ptr<const void> bytes)
       : kv_(kv), bytes_(std::move(bytes)) {}
 
   // The views are valid while this Record, or a copy of it, lives.
@@ -81,12 +83,46 @@ class Record {
 
  private:
   KeyValue kv_;
-  std::shared_ptr<const std::string> bytes_;
+  std::shared_ptr<const void> bytes_;
 };
 
 // The KeyValues of a result, copied out and decoded. DataLoss if the stored
 // bytes are damaged.
 StatusOr<std::vector<Record>> Decode(const RangeResult& result);
+
+// A change, as it is watched. May be kept.
+struct WatchedChange {
+  bool is_delete = false;
+  Record kv;  // of a delete, the key and the revision as mod_revision
+  // What was there before, if it was asked for: nothing for a key's first put,
+  // nor for what has been compacted meanwhile.
+  std::optional<Record> prev;
+};
+
+// Whole revisions, in order; or none, which says that there was nothing up to
+// `revision`.
+struct WatchedChanges {
+  Revision revision{};
+  std::vector<WatchedChange> changes;
+};
+
+// Reads what is watched. Used by one thread, but for Stop. What it has not read
+// costs no memory: it is read from the store when it is wanted. Who wants to go
+// on later, even after a restart, watches again from the revision after the
+// last one read. Must be gone before its Db is closed.
+class WatchReader {
+ public:
+  virtual ~WatchReader() = default;
+
+  // Waits for changes, at most `timeout`; nullopt if there were none, or Stop
+  // has been called. OutOfRange if what comes next has been compacted:
+  // compact_revision() is then the first revision that can be watched.
+  virtual StatusOr<std::optional<WatchedChanges>> Next(Duration timeout) = 0;
+  virtual Revision compact_revision() const = 0;
+
+  // Ends a Next that waits, and those to come. Any thread.
+  virtual void Stop() = 0;
+};
 
 // Thread-safe. A change returns when it is durable (with all that other threads
 // changed meanwhile: they share one fdatasync) and reads show it; a read never
@@ -122,6 +158,11 @@ class Db {
 
   // All or nothing, under one revision.
   virtual StatusOr<TxnResult> Txn(const TxnRequest& request) = 0;
+
+  // Begins to watch a key or a range: from now on or, as long as that has not
+  // been compacted, from a revision. InvalidArgument for an empty range.
+  virtual StatusOr<std::unique_ptr<WatchReader>> Watch(
+      const WatchRequest& request) = 0;
 
   // Makes all that is older than `revision` unreadable now, except the state at
   // it; the space is freed in the background.

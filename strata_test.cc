@@ -138,5 +138,76 @@ TEST_F(StrataTest, ThreadsShareTheLogAndLoseNothing) {
   EXPECT_EQ(db_->revision(), Revision(1 + kThreads * kPuts));
 }
 
+// --- watching ---
+
+class StrataWatchTest : public StrataTest {
+ protected:
+  std::unique_ptr<WatchReader> Watch(const WatchRequest& request) {
+    auto reader = db_->Watch(request);
+    EXPECT_TRUE(reader.ok()) << reader.status();
+    return std::move(*reader);
+  }
+  // "put a=1 (0), delete b", or "nothing", or why not.
+  static std::string Next(WatchReader* reader) {
+    const auto next = reader->Next(std::chrono::seconds(10));
+    if (!next.ok()) return next.status().message();
+    if (!next->has_value()) return "nothing";
+    std::string out;
+    for (const WatchedChange& change : (*next)->changes) {
+      out += out.empty() ? "" : ", ";
+      out += change.is_delete ? "delete " : "put ";
+      out += change.kv->key;
+      if (!change.is_delete) out += "=" + std::string(change.kv->value);
+      if (change.prev) out += " (" + std::string((*change.prev)->value) + ")";
+    }
+    return out;
+  }
+};
+
+TEST_F(StrataWatchTest, WhatHappensAndWhatHappened) {
+  ASSERT_TRUE(db_->Put("a", "1").ok());
+  WatchRequest request{.range = {.key = "a", .end = "c"}, .prev_kv = true};
+  const auto now = Watch(request);
+  request.start = Revision(2);
+  const auto all = Watch(request);
+  EXPECT_EQ(Next(all.get()), "put a=1");
+  ASSERT_TRUE(db_->Put("a", "2").ok());
+  EXPECT_EQ(Next(now.get()), "put a=2 (1)");
+  EXPECT_EQ(Next(all.get()), "put a=2 (1)");
+  ASSERT_TRUE(db_->Put("c", "1").ok());
+  ASSERT_TRUE(db_->DeleteRange({.range = {.key = "a", .end = "z"}}).ok());
+  EXPECT_EQ(Next(now.get()), "delete a (2)");
+  auto nothing = now->Next(std::chrono::milliseconds(1));
+  ASSERT_TRUE(nothing.ok());
+  EXPECT_FALSE(nothing->has_value());
+}
+
+TEST_F(StrataWatchTest, GoesOnAfterReopening) {
+  ASSERT_TRUE(db_->Put("a", "1").ok());
+  ASSERT_TRUE(db_->Put("a", "2").ok());
+  Reopen();
+  const auto reader =
+      Watch({.range = {.key = "a", .end = {}}, .start = Revision(3)});
+  EXPECT_EQ(Next(reader.get()), "put a=2");
+}
+
+TEST_F(StrataWatchTest, RefusalsAndStop) {
+  EXPECT_EQ(db_->Watch({.range = {.key = "b", .end = "a"}}).status().message(),
+            "mvcc: watcher range is empty");
+  ASSERT_TRUE(db_->Put("a", "1").ok());
+  ASSERT_TRUE(db_->Put("a", "2").ok());
+  ASSERT_TRUE(db_->Compact(Revision(3)).ok());
+  const auto late =
+      Watch({.range = {.key = "a", .end = {}}, .start = Revision(2)});
+  EXPECT_EQ(Next(late.get()),
+            "etcdserver: mvcc: required revision has been compacted");
+  EXPECT_EQ(late->compact_revision(), Revision(3));
+  const auto stopped = Watch({.range = {.key = "a", .end = {}}});
+  std::thread stopper([&] { stopped->Stop(); });
+  EXPECT_EQ(Next(stopped.get()), "nothing");
+  stopper.join();
+  EXPECT_EQ(Next(stopped.get()), "nothing");
+}
+
 }  // namespace
 }  // namespace strata
