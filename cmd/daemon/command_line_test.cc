@@ -75,6 +75,77 @@ TEST(CommandLineTest, BackendFlagsAreChecked) {
   EXPECT_EQ(options.node.batch_interval, std::chrono::milliseconds(100));
   EXPECT_EQ(options.node.batch_changes, 10000u);
   EXPECT_GE(options.node.shrink.free_fraction, 1);
+  EXPECT_TRUE(options.node.btree.mlock);
+}
+
+TEST(CommandLineTest, EveryFlagOfTheBackendArrives) {
+  const StratadOptions options = Serving(
+      {"--memory-mlock", "--backend-batch-interval=20ms",
+       "--backend-batch-limit=21", "--scrub-bytes-per-second=22",
+       "--scrub-pause=23s", "--backend-bbolt-freelist-type=array",
+       "--backend-freelist-sync", "--backend-page-size=8192",
+       "--backend-fill-percent=75", "--backend-initial-mmap-size=1000000",
+       "--backend-mmap-populate=auto", "--backend-auto-shrink-percent=50",
+       "--backend-auto-shrink-bytes=1000", "--quota-backend-bytes=24",
+       "--auto-compaction-mode=revision", "--auto-compaction-retention=25",
+       "--backend=mem"});
+  EXPECT_TRUE(options.node.btree.mlock);
+  EXPECT_EQ(options.node.batch_interval, std::chrono::milliseconds(20));
+  EXPECT_EQ(options.node.scrub.bytes_per_second, 22u);
+  EXPECT_EQ(options.node.scrub.pause, std::chrono::seconds(23));
+  EXPECT_EQ(options.node.batch_changes, 21u);
+  EXPECT_EQ(options.node.btree.freelist_type, FreelistType::kArray);
+  EXPECT_TRUE(options.node.btree.freelist_sync);
+  EXPECT_EQ(options.node.btree.page_size, 8192u);
+  EXPECT_EQ(options.node.btree.fill_fraction, 0.75);
+  EXPECT_EQ(options.node.btree.initial_mmap_bytes, 1000000u);
+  EXPECT_EQ(options.node.btree.mmap_populate, MmapPopulate::kAuto);
+  EXPECT_EQ(options.node.shrink.free_fraction, 0.5);
+  EXPECT_EQ(options.node.shrink.free_bytes, 1000u);
+  EXPECT_EQ(options.node.backend, BackendKind::kMem);
+  EXPECT_EQ(options.node.quota_backend_bytes, 24);
+  EXPECT_EQ(options.node.auto_compaction.revisions, 25);
+}
+
+TEST(CommandLineTest, EveryFlagArrives) {
+  const StratadOptions options =
+      Serving({"--name=n",
+               "--data-dir=d",
+               "--wal-dir=w",
+               "--snapshot-count=11",
+               "--max-wals=12",
+               "--max-snapshots=13",
+               "--max-txn-ops=14",
+               "--max-request-bytes=15",
+               "--max-concurrent-streams=16",
+               "--grpc-keepalive-min-time=17s",
+               "--grpc-keepalive-timeout=18s",
+               "--grpc-threads=19",
+               "--initial-cluster=n=http://127.0.0.1:22",
+               "--initial-cluster-token=t",
+               "--initial-cluster-state=existing",
+               "--initial-advertise-peer-urls=http://127.0.0.1:22",
+               "--listen-client-urls=http://127.0.0.1:23,http://[::1]:24",
+               "--advertise-client-urls=http://h:25",
+               "--etcd-level=3.4",
+               "--log-level=debug",
+               "--log-format=console",
+               "--log-outputs=stdout,f",
+               "--logger=zap",
+               "--listen-peer-urls=http://127.0.0.1:26"});
+  EXPECT_EQ(options.node.name, "n");
+  EXPECT_EQ(options.node.data_dir, "d");
+  EXPECT_EQ(options.node.wal_dir, "w");
+  EXPECT_EQ(options.node.snapshot_count, 11u);
+  EXPECT_EQ(options.node.max_wals, 12u);
+  EXPECT_EQ(options.node.max_snapshots, 13u);
+  EXPECT_EQ(options.kv.max_txn_ops, 14);
+  EXPECT_EQ(options.grpc.max_request_bytes, 15u);
+  EXPECT_EQ(options.node.max_request_bytes, 15u);
+  EXPECT_EQ(options.grpc.max_concurrent_streams, 16u);
+  EXPECT_EQ(options.grpc.keepalive_min_time, std::chrono::seconds(17));
+  EXPECT_EQ(options.grpc.keepalive_timeout, std::chrono::seconds(18));
+  EXPECT_EQ(options.grpc.threads, 19);
   EXPECT_EQ(options.node.initial_cluster, "n=http://127.0.0.1:22");
   EXPECT_EQ(options.node.initial_cluster_token, "t");
   EXPECT_TRUE(options.join_existing);

@@ -14,8 +14,8 @@ MAY_INCLUDE = {
     "snapshot": ["base/", "raft/types.h"],
     # Commands in the log are messages of the API: messages, not services.
     "server": ["base/", "engine/", "raft/", "wal/", "snapshot/", MESSAGES],
-    ROOT: ["base/", "engine/", "raft/", "wal/", "snapshot/", "server/",
-           MESSAGES],
+    ROOT: ["watch_reader.h", "base/", "engine/", "raft/", "wal/", "snapshot/",
+           "server/", MESSAGES],
     "rpc": ["base/", "engine/", "raft/", "wal/", "snapshot/", "server/"],
 }
 # Mains and tests may see all.
