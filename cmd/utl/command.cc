@@ -51,8 +51,11 @@ void AddSwitch(CLI::App* command, const std::string& name, bool* value,
 }
 
 void AddChoice(CLI::App* command, const std::string& name, std::string* value,
-               const std::vector<std::string>& words, const std::string& help) {
-  command->add_option(name, *value, help)->check(CLI::IsMember(words));
+               const std::vector<std::string>& words, const std::string& help,
+               Need need) {
+  command->add_option(name, *value, help)
+      ->check(CLI::IsMember(words))
+      ->required(need == Need::kRequired);
 }
 
 void OnChosen(CLI::App* command, std::function<void()> callback) {

@@ -39,7 +39,8 @@ void AddSwitch(CLI::App* command, const std::string& name, bool* value,
                const std::string& help);
 // One of `words`.
 void AddChoice(CLI::App* command, const std::string& name, std::string* value,
-               const std::vector<std::string>& words, const std::string& help);
+               const std::vector<std::string>& words, const std::string& help,
+               Need need = Need::kOptional);
 
 // Called if the command line names this command.
 void OnChosen(CLI::App* command, std::function<void()> callback);

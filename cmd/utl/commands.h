@@ -15,6 +15,7 @@ void AddDbPage(CLI::App* db, Action* chosen);
 void AddDbKeys(CLI::App* db, Action* chosen);  // and get, history
 void AddDbDump(CLI::App* db, Action* chosen);
 void AddDbCompact(CLI::App* db, Action* chosen);
+void AddDbConvert(CLI::App* db, Action* chosen);
 void AddDbCopy(CLI::App* db, Action* chosen);
 void AddDbAdvice(CLI::App* db, Action* chosen);
 void AddWalDump(CLI::App* wal, Action* chosen);

@@ -93,7 +93,7 @@ void DbReader::AddNames(PageId id, uint64_t* pages_left,
                         std::vector<std::string>* names) {
   if (*pages_left == 0) return;  // a damaged tree leads round and round
   --*pages_left;
-  const auto page = tree_.source.Read(id);
+  const auto page = tree_.raw.Read(id);
   if (!page.ok()) {
     faults_.Add(page.status());
     return;
@@ -110,11 +110,12 @@ void DbReader::AddNames(PageId id, uint64_t* pages_left,
 
 void DbReader::ForEach(std::string_view bucket,
                        const std::function<bool(const Record&)>& visit) {
-  const auto found =
-      btree::FindBucket(tree_.source, PageId(tree_.meta.root.root), bucket);
+  const PageId root(tree_.meta.root.root);
+  auto found = btree::FindBucket(tree_.source, root, bucket);
   if (!found.ok()) {
     faults_.Add(found.status());
-    return;
+    found = btree::FindBucket(tree_.raw, root, bucket);
+    if (!found.ok()) return;
   }
   if (!found->exists) return;
   if (found->root == 0) {
@@ -126,7 +127,7 @@ void DbReader::ForEach(std::string_view bucket,
   meta.root.root = found->root;
   meta.freelist = btree::kNoFreelist;
   bool go_on = true;
-  Checker checker(tree_.source, meta, btree::CheckDepth::kStrict,
+  Checker checker(tree_.raw, meta, btree::CheckDepth::kStrict,
                   [&](const Status& fault) {
                     if (go_on) faults_.Add(fault);
                     return go_on;
@@ -134,6 +135,9 @@ void DbReader::ForEach(std::string_view bucket,
   Progress progress(context_, "reading", "pages", meta.high_water);
   checker.SetVisitor([&](const Checker::Visit& page) {
     progress.Add(1);
+    const Status sum =
+        page.is_inline ? Status::Ok() : tree_.source.CheckSumOf(page.id);
+    if (go_on && !sum.ok()) faults_.Add(sum);
     if (!go_on || !page.page.is_leaf() || !page.bucket.empty()) return;
     go_on = VisitLeaf(page.id, page.page, visit);
   });

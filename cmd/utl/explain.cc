@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 #include "cmd/utl/describe.h"
-#include "engine/btree/freelist.h"
+#include "engine/btree/sum.h"
 
 namespace strata::utl {
 namespace {
@@ -126,6 +126,23 @@ void PageExplainer::AddMeta() {
   }
 }
 
+void PageExplainer::AddSum() {
+  const btree::SumState sum = btree::CheckSum(bytes_);
+  if (sum == btree::SumState::kNone) return;
+  Add(bytes_.size() - btree::kSumBytes, btree::kSumBytes, "page checksum",
+      sum == btree::SumState::kRight ? "right" : "wrong");
+}
+
+void PageExplainer::AddMark() {
+  const uint64_t at = kHeaderBytes + sizeof(Meta);
+  const btree::SumState mark = btree::CheckMark(bytes_);
+  if (mark == btree::SumState::kNone) return;
+  Add(at, btree::kSumBytes, "mark",
+      mark == btree::SumState::kRight
+          ? "every page of this state has a checksum"
+          : "no mark, or a byte behind it is wrong");
+}
+
 void PageExplainer::AddFreelist() {
   const auto header = Load<PageHeader>(bytes_.data());
   uint64_t at = kHeaderBytes;
@@ -207,13 +224,16 @@ std::vector<ByteRange> PageExplainer::Explain(uint64_t page_id) {
   switch (Load<PageHeader>(bytes_.data()).flags) {
     case btree::kMetaPage:
       AddMeta();
+      AddMark();
       break;
     case btree::kFreelistPage:
       AddFreelist();
+      AddSum();
       break;
     case btree::kBranchPage:
     case btree::kLeafPage:
       AddElements(0, bytes_.size(), "", bucket_);
+      AddSum();
       break;
     default:
       break;

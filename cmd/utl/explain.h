@@ -36,6 +36,8 @@ class PageExplainer {
   void AddHeader(uint64_t at, const std::string& label, uint64_t page_id);
   void AddMeta();
   void AddFreelist();
+  void AddSum();   // at the page's end
+  void AddMark();  // behind a meta
   // A page of elements in [at, end).
   void AddElements(uint64_t at, uint64_t end, const std::string& label,
                    const std::string& bucket);

@@ -26,14 +26,18 @@ Progress::~Progress() {
 
 void Progress::Add(uint64_t count) {
   done_ += count;
-  if (context_.err_is_terminal && Clock::now() >= next_) Show();
+  if (!context_.err_is_terminal || Clock::now() < next_) return;
+  Show(std::to_string(done_) + " of " + std::to_string(total_) + " " + unit_ +
+       ", " + std::to_string(std::min<uint64_t>(100, done_ * 100 / total_)) +
+       "%");
 }
 
-void Progress::Show() {
-  *context_.err << "\r\x1b[K" << what_ << ": " << done_ << " of " << total_
-                << " " << unit_ << ", "
-                << std::min<uint64_t>(100, done_ * 100 / total_) << "%"
-                << std::flush;
+void Progress::Say(const std::string& text) {
+  if (context_.err_is_terminal && Clock::now() >= next_) Show(text);
+}
+
+void Progress::Show(const std::string& text) {
+  *context_.err << "\r\x1b[K" << what_ << ": " << text << std::flush;
   shown_ = true;
   next_ = Clock::now() + kStep;
 }

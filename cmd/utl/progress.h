@@ -20,10 +20,12 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void Add(uint64_t count);
+  // Shows a text of the caller's instead.
+  void Say(const std::string& text);
 
  private:
   using Clock = std::chrono::steady_clock;
-  void Show();
+  void Show(const std::string& text);
 
   const Context& context_;
   const std::string what_;

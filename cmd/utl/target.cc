@@ -1,10 +1,25 @@
 #include "cmd/utl/target.h"
 
+#include "engine/backend_dir.h"
+
 namespace strata::utl {
 namespace {
 
 bool IsDirectory(Env* env, const std::string& path) {
   return env->List(path).ok();
+}
+
+// That the store is in a db file at all.
+StatusOr<std::string> DatabaseFileIn(Env* env, const std::string& data_dir) {
+  const std::string path = DatabaseIn(data_dir);
+  if (!env->Exists(path) &&
+      env->Exists(BackendPath(SnapIn(data_dir), BackendKind::kLevelDb))) {
+    return FailedPreconditionError(
+        data_dir +
+        " keeps its store in LevelDB, not in a db file; to have one: stratautl "
+        "db convert --to btree");
+  }
+  return path;
 }
 
 Status CheckOne(const Target& target, const std::string& what) {
@@ -39,8 +54,8 @@ std::string WalIn(const std::string& data_dir) {
 
 StatusOr<std::string> DatabasePath(Env* env, const Target& target) {
   RETURN_IF_ERROR(CheckOne(target, "db file"));
-  if (!target.data_dir.empty()) return DatabaseIn(target.data_dir);
-  if (IsDirectory(env, target.file)) return DatabaseIn(target.file);
+  if (!target.data_dir.empty()) return DatabaseFileIn(env, target.data_dir);
+  if (IsDirectory(env, target.file)) return DatabaseFileIn(env, target.file);
   return target.file;
 }
 

@@ -33,6 +33,7 @@ void AddCommands(CLI::App* app, Action* chosen) {
   AddDbDump(db, chosen);
   AddDbAdvice(db, chosen);
   AddDbCopy(db, chosen);
+  AddDbConvert(db, chosen);
   AddDbCompact(db, chosen);
   CLI::App* wal =
       AddFamily(app, "wal", "The write-ahead log: segments and records");

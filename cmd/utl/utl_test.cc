@@ -195,6 +195,7 @@ TEST_F(UtlTest, EachHelpHasAnExample) {
       {"db", "dump"},
       {"db", "compact"},
       {"db", "copy"},
+      {"db", "convert"},
       {"db", "advice"},
       {"wal"},
       {"wal", "dump"},
@@ -267,6 +268,38 @@ TEST_F(UtlTest, CompactForgetsAndDefragShrinks) {
   EXPECT_EQ(RunLine(&env_, {"hashkv", kDb}).out, hash);
   EXPECT_EQ(RunLine(&env_, {"db", "keys", kDb}).out, before);
   EXPECT_EQ(RunLine(&env_, {"db", "check", kDb}).code, 0);
+}
+
+// A page with a wrong checksum is told, and shown as far as it has its form.
+TEST_F(UtlTest, WhatIsOnADamagedPageIsShown) {
+  const std::string db = Content(&env_, kDb);
+  const size_t value = db.rfind("green");
+  ASSERT_NE(value, std::string::npos);
+  env_.FlipBit(kDb, value, 1);  // 'g' becomes 'e'
+  const Outcome got = RunLine(&env_, {"db", "get", "color", kDb});
+  EXPECT_EQ(got.code, 1);
+  EXPECT_EQ(got.out, "color\nereen\n");
+  EXPECT_NE(got.err.find("checksum mismatch"), std::string::npos) << got.err;
+  EXPECT_NE(got.err.find("offset " + std::to_string(value / 4096 * 4096)),
+            std::string::npos)
+      << got.err;
+}
+
+TEST_F(UtlTest, ConvertThereAndBack) {
+  const std::string dump =
+      RunLine(&env_, {"db", "keys", "--data-dir", kData}).out;
+  const std::string hash = RunLine(&env_, {"hashkv", kDb}).out;
+  Outcome there =
+      RunLine(&env_, {"db", "convert", "--to", "leveldb", "--data-dir", kData});
+  ASSERT_EQ(there.code, 0) << there.err;
+  const Outcome check = RunLine(&env_, {"db", "check", "--data-dir", kData});
+  EXPECT_EQ(check.code, 1);
+  EXPECT_NE(check.err.find("keeps its store in LevelDB"), std::string::npos);
+  const Outcome back =
+      RunLine(&env_, {"db", "convert", "--to", "btree", "--data-dir", kData});
+  ASSERT_EQ(back.code, 0) << back.err;
+  EXPECT_EQ(RunLine(&env_, {"db", "keys", "--data-dir", kData}).out, dump);
+  EXPECT_EQ(RunLine(&env_, {"hashkv", kDb}).out, hash);
 }
 
 TEST_F(UtlTest, CopyLeavesADamagedMetaBehind) {

@@ -207,11 +207,11 @@ Tree Inspection::TreeOf(int slot) const {
   tree.meta = metas_.metas[slot];
   tree.meta.high_water = std::min(tree.meta.high_water, pages());
   tree.notes = std::make_shared<PageNotes>(tree.meta.high_water);
-  tree.source = PageSource(data(), tree.meta.page_size,
-                           PageId(tree.meta.high_water), &path())
-                    .WithSums(metas_.all_sums[slot] ? SumRule::kEverywhere
-                                                    : SumRule::kIfThere,
-                              tree.notes.get());
+  tree.raw = PageSource(data(), tree.meta.page_size,
+                        PageId(tree.meta.high_water), &path());
+  tree.source = tree.raw.WithSums(
+      metas_.all_sums[slot] ? SumRule::kEverywhere : SumRule::kIfThere,
+      tree.notes.get());
   return tree;
 }
 
@@ -253,8 +253,13 @@ PageMap MapPages(const Tree& tree, const Checker::Report& report,
     ++mapper.map().faults;
     return report(fault);
   };
-  Checker checker(tree.source, tree.meta, CheckDepth::kStrict, count);
+  const auto check_sum = [&](PageId id) {
+    const Status sum = tree.source.CheckSumOf(id);
+    if (!sum.ok()) count(sum);
+  };
+  Checker checker(tree.raw, tree.meta, CheckDepth::kStrict, count);
   checker.SetVisitor([&](const Checker::Visit& page) {
+    if (!page.is_inline) check_sum(page.id);
     mapper.Add(page);
     if (visit) visit(page);
   });
@@ -262,7 +267,9 @@ PageMap MapPages(const Tree& tree, const Checker::Report& report,
   mapper.AddFreelist(checker);
   mapper.MarkDamaged();
   if (tree.meta.freelist == kNoFreelist) return std::move(mapper.map());
-  const auto free = Freelist::Decode(tree.source, PageId(tree.meta.freelist));
+  const PageId list(tree.meta.freelist);
+  if (tree.raw.CheckExtent(list) == nullptr) check_sum(list);
+  const auto free = Freelist::Decode(tree.raw, list);
   if (!free.ok()) {
     count(free.status());
   } else {

@@ -19,6 +19,7 @@ struct Tree {
   // The meta's, but with a high water mark that is inside the file.
   Meta meta;
   PageSource source;  // checks the sums
+  PageSource raw;     // does not: what can be read of a damaged page
   std::shared_ptr<PageNotes> notes;
 };
 
@@ -89,8 +90,9 @@ struct PageMap {
   uint64_t faults = 0;
 };
 
-// Walks all of `tree`, checks it as kStrict does and its freelist too, and
-// tells each fault to `report`. `visit`, which may be null, sees each page.
+// Walks all of `tree`, checks it as kStrict does, with its freelist and all
+// sums, and tells each fault to `report`. `visit`, which may be null, sees each
+// page, even one with a wrong sum, if it still has the form of a page.
 PageMap MapPages(const Tree& tree, const Checker::Report& report,
                  const Checker::Visitor& visit);
 
