@@ -17,6 +17,7 @@ Status Convert(const Context& context, const Options& options) {
   ConvertOptions convert;
   convert.to.kind =
       options.to == "btree" ? BackendKind::kBtree : BackendKind::kLevelDb;
+  convert.to.btree.initial_mmap_bytes = 0;  // nothing grows for long here
   convert.keep_old = options.keep_old;
   Progress shown(context, "converting", "rows", 0);
   convert.progress = [&](std::string_view phase, uint64_t rows) {
