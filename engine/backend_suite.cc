@@ -85,9 +85,11 @@ void BackendSuite::Reopen() {
 
 void BackendSuite::TearDown() {
   if (backend_ == nullptr) return;
-  Status checked =
-      backend_->Check([](const std::string& fault) { ADD_FAILURE() << fault; });
+  const auto fail = [](const std::string& fault) { ADD_FAILURE() << fault; };
+  Status checked = backend_->Check(fail);
   EXPECT_TRUE(checked.ok()) << checked;
+  const auto scrubbed = backend_->ScrubStep(UINT64_MAX, fail);
+  EXPECT_TRUE(scrubbed.ok() && scrubbed->finished);
 }
 
 TEST_P(BackendSuite, EmptyAtFirst) {

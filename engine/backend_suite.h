@@ -37,7 +37,7 @@ inline void PrintTo(const BackendSetup& kind, std::ostream* out) {
 class BackendSuite : public testing::TestWithParam<BackendSetup> {
  protected:
   void SetUp() override;
-  void TearDown() override;  // Check() must be clean
+  void TearDown() override;  // Check() and a scrub must be clean
 
   void Reopen();
 

@@ -73,6 +73,12 @@ void RunThreads(Backend* backend, int rounds) {
   });
   for (int round = 0; round < rounds; ++round) {
     EXPECT_TRUE(backend->Write(Round(round)).ok());
+    // What it notes of the pages, readers look up.
+    EXPECT_TRUE(
+        backend
+            ->ScrubStep(
+                20000, [](const std::string& fault) { ADD_FAILURE() << fault; })
+            .ok());
   }
   stop = true;
   for (std::thread& thread : threads) thread.join();
