@@ -84,7 +84,9 @@ TEST_P(InspectTest, EveryPageHasARole) {
   for (size_t id = 0; id < map.pages.size(); ++id) {
     const PageUse& use = map.pages[id];
     EXPECT_LE(use.used_bytes, (use.overflow + 1ull) * kPageSize);
-    if (use.role == PageRole::kBranch) EXPECT_EQ(use.depth, 0);
+    if (use.role == PageRole::kBranch) {
+      EXPECT_EQ(use.depth, 0);
+    }
     if (use.role != PageRole::kOverflow) continue;
     const PageUse& first = map.pages[use.parent.value()];
     EXPECT_LE(id, use.parent.value() + first.overflow);
