@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <span>
+#include <sstream>
 
+#include "cmd/utl/utl.h"
 #include "engine/btree_backend.h"
 #include "engine/key_value.h"
 #include "engine/meta.h"
@@ -118,6 +120,51 @@ void MakeLog(Env* env) {
         {.term = Term(1), .vote = MemberId(0xabc), .commit = entry.index});
     ASSERT_TRUE((*wal)->Sync().ok());
   }
+}
+
+Outcome RunLine(Env* env, const std::vector<std::string>& arguments) {
+  std::ostringstream out;
+  std::ostringstream err;
+  Context context;
+  context.env = env;
+  context.out = &out;
+  context.err = &err;
+  const int code = Run(arguments, context);
+  return {code, out.str(), err.str()};
+}
+
+std::string Content(Env* env, const std::string& path) {
+  const auto content = ReadFile(env, path, 1 << 30);
+  EXPECT_TRUE(content.ok()) << content.status();
+  return content.ok() ? *content : "";
+}
+
+void Overwrite(Env* env, const std::string& path, const std::string& content) {
+  const auto file = env->Open(path, OpenMode::kReadWrite);
+  ASSERT_TRUE(file.ok());
+  ASSERT_TRUE((*file)->Resize(content.size()).ok());
+  ASSERT_TRUE((*file)->WriteAt(0, content).ok());
+}
+
+const std::vector<std::vector<std::string>>& ReadingCommands() {
+  static const std::vector<std::vector<std::string>> commands = {
+      {"db", "check", kDb},
+      {"db", "stats", kDb},
+      {"db", "buckets", kDb},
+      {"db", "pages", kDb},
+      {"db", "page", "0", kDb},
+      {"db", "page", "4", kDb, "--hex"},
+      {"db", "keys", kDb},
+      {"db", "get", "color", kDb},
+      {"db", "history", "color", kDb},
+      {"db", "dump", kDb, "-w", "json"},
+      {"db", "advice", "--data-dir", kData},
+      {"wal", "dump", kLog},
+      {"wal", "check", "--data-dir", kData},
+      {"hashkv", kDb},
+      {"snapshot", "status", kDb},
+  };
+  return commands;
 }
 
 }  // namespace strata::utl

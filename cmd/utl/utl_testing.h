@@ -1,6 +1,9 @@
 #ifndef STRATA_CMD_UTL_UTL_TESTING_H_
 #define STRATA_CMD_UTL_UTL_TESTING_H_
 
+#include <string>
+#include <vector>
+
 #include "base/env.h"
 
 // Files of a data directory for tests, the same with every run.
@@ -18,6 +21,21 @@ void MakeDb(Env* env);
 
 // Eight entries of different kinds, of member abc in cluster def.
 void MakeLog(Env* env);
+
+struct Outcome {
+  int code = 0;
+  std::string out;
+  std::string err;
+};
+
+// Runs stratautl on the files of `env`.
+Outcome RunLine(Env* env, const std::vector<std::string>& arguments);
+
+// Commands that only read, on the files above: all of them.
+const std::vector<std::vector<std::string>>& ReadingCommands();
+
+std::string Content(Env* env, const std::string& path);
+void Overwrite(Env* env, const std::string& path, const std::string& content);
 
 }  // namespace strata::utl
 
