@@ -113,7 +113,7 @@ class Run:
         member.kill()
         before = time.monotonic()
         member.start()
-        self.bench(member, "get", "--calls=1", "--wait-for-ready", "--warm-up-ms=0", "--server-pid=0")
+        self.bench(member, "get", "--calls=1", "--wait-for-ready", "--warm-up-ms=0")
         return time.monotonic() - before
 
     def scan(self, member):
