@@ -81,7 +81,23 @@ inline constexpr uint64_t kSnapshotCatchUpEntries = 5000;
 inline constexpr uint64_t kMaxWals = 5;
 inline constexpr uint64_t kMaxSnapshots = 5;
 
+// One append to a peer, and what may be on its way to it unanswered.
+inline constexpr uint64_t kMaxAppendBytes = 1 << 20;
+inline constexpr uint64_t kMaxInflightAppends = 512;
+inline constexpr uint64_t kMaxInflightAppendBytes = 64 << 20;
+// A leader's entries that are not yet committed; one more is refused.
+inline constexpr uint64_t kMaxUncommittedBytes = 256 << 20;
+// Committed entries handed out and not yet applied.
+inline constexpr uint64_t kMaxApplyingBytes = 16 << 20;
+// Durable entries that raft keeps in memory for followers that keep up.
+inline constexpr uint64_t kRaftCacheBytes = 16 << 20;
+// Linearizable reads that wait for a round of heartbeats, and such rounds.
+inline constexpr uint64_t kMaxPendingReads = 65536;
+inline constexpr uint64_t kMaxReadRounds = 8;
+
 static_assert(kMaxRequestBytes < kMaxLogBatchBytes);
+static_assert(kMaxAppendBytes <= kMaxInflightAppendBytes);
+static_assert(kMaxInflightAppendBytes <= kMaxUncommittedBytes);
 static_assert(kMaxLogBatchBytes < kLogSegmentBytes);
 static_assert(kTailBytes < kTailBytesMax);
 static_assert(kSnapshotCatchUpEntries <= kSnapshotCount);

@@ -1,10 +1,6 @@
 #include "base/random.h"
 
-#include <sys/random.h>
-
 #include <bit>
-#include <cerrno>
-#include <cstring>
 
 #include "base/check.h"
 
@@ -55,14 +51,6 @@ uint64_t Random::Between(uint64_t low, uint64_t high) {
 
 double Random::Fraction() {
   return static_cast<double>(Next() >> 11) * 0x1.0p-53;
-}
-
-uint64_t Random::SeedFromSystem() {
-  uint64_t seed = 0;
-  while (getrandom(&seed, sizeof seed, 0) != sizeof seed) {
-    CHECK(errno == EINTR) << "getrandom: " << std::strerror(errno);
-  }
-  return seed;
 }
 
 }  // namespace strata
