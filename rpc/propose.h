@@ -7,7 +7,9 @@
 #include <variant>
 
 #include "base/check.h"
-#include "rpc/services.h"
+#include "rpc/header.h"
+#include "rpc/proto/raft_internal.pb.h"
+#include "rpc/unary.h"
 
 // How a handler sends a request through the log.
 namespace strata {

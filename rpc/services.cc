@@ -4,7 +4,9 @@
 #include <string>
 #include <utility>
 
+#include "rpc/lease_stream.h"
 #include "rpc/propose.h"
+#include "rpc/snapshot_stream.h"
 
 namespace strata {
 namespace {
@@ -151,7 +153,7 @@ std::vector<UnaryMethod> Services::Methods() {
   const std::string kv = "/etcdserverpb.KV/";
   const std::string lease = "/etcdserverpb.Lease/";
   const std::string maintenance = "/etcdserverpb.Maintenance/";
-  return {
+  std::vector<UnaryMethod> methods = {
       MakeUnary(kv + "Range", &kv_, &KvService::Range),
       ThroughLog(MakeUnary(kv + "Put", &kv_, &KvService::Put)),
       ThroughLog(MakeUnary(kv + "DeleteRange", &kv_, &KvService::DeleteRange)),
@@ -177,9 +179,21 @@ std::vector<UnaryMethod> Services::Methods() {
       MakeUnary("/grpc.health.v1.Health/Check", &health_,
                 &HealthService::Check),
   };
+  for (auto& more : {lock_.Methods(), election_.Methods()}) {
+    methods.insert(methods.end(), more.begin(), more.end());
+  }
+  return methods;
 }
 
-std::vector<StreamMethod> Services::Streams() { return {watch_.Watch()}; }
+std::vector<StreamMethod> Services::Streams() {
+  std::vector<StreamMethod> streams = {watch_.Watch(),
+                                       LeaseKeepAliveMethod(node_),
+                                       SnapshotMethod(node_, loops_.copier)};
+  for (auto& more : {lock_.Streams(), election_.Streams()}) {
+    streams.insert(streams.end(), more.begin(), more.end());
+  }
+  return streams;
+}
 
 Status UnknownMethodError(std::string_view path) {
   const std::string_view name = path.substr(path.starts_with('/') ? 1 : 0);

@@ -10,6 +10,8 @@
 #include "base/loop.h"
 #include "base/status.h"
 #include "rpc/encode.h"
+#include "rpc/header.h"
+#include "rpc/lock_service.h"
 #include "rpc/proto/health.pb.h"
 #include "rpc/proto/raft_internal.pb.h"
 #include "rpc/proto/rpc.pb.h"
@@ -102,37 +104,48 @@ class HealthService {
   void Check(grpc::health::v1::HealthCheckRequest* request, Reply reply);
 };
 
+// Where the services work, beside the threads of the transport. All must have
+// ended before the node is destroyed, and not before it has stopped.
+struct ServiceLoops {
+  Loop* worker = nullptr;  // what takes long
+  Loop* copier = nullptr;  // snapshots; waits for their clients
+  Loop* claims = nullptr;  // locks and elections
+};
+
 // All of the above; outlives what Methods() gave.
 class Services {
  public:
-  Services(Node* node, Loop* worker, KvOptions options,
+  Services(Node* node, const ServiceLoops& loops, KvOptions options,
            WatchServiceOptions watch_options = {})
-      : kv_(node, worker, options),
+      : node_(node),
+        loops_(loops),
+        kv_(node, loops.worker, options),
         lease_(node),
-        maintenance_(node, worker),
+        maintenance_(node, loops.worker),
         cluster_(node),
-        watch_(node, watch_options) {}
+        watch_(node, watch_options),
+        lock_({node, node->watch_hub(), loops.claims}),
+        election_({node, node->watch_hub(), loops.claims}) {}
 
   std::vector<UnaryMethod> Methods();
   std::vector<StreamMethod> Streams();
 
  private:
+  Node* const node_;
+  const ServiceLoops loops_;
   KvService kv_;
   LeaseService lease_;
   MaintenanceService maintenance_;
   ClusterService cluster_;
   HealthService health_;
   WatchService watch_;
+  LockService lock_;
+  ElectionService election_;
 };
 
 // Why a method that is not among those has no answer, in a Go server's words
 // if etcd has no such method either.
 Status UnknownMethodError(std::string_view path);
-
-// The header of an answer about the store as it is now.
-ResponseHeader CurrentHeader(Node* node);
-void FillHeader(const ResponseHeader& header,
-                etcdserverpb::ResponseHeader* out);
 
 }  // namespace strata
 

@@ -47,7 +47,11 @@ class ServicesTest : public testing::Test {
     ASSERT_TRUE(node.ok()) << node.status();
     node_ = std::move(*node);
     services_ =
-        std::make_unique<Services>(node_.get(), worker_.get(), KvOptions());
+        std::make_unique<Services>(node_.get(),
+                                   ServiceLoops{.worker = worker_.get(),
+                                                .copier = worker_.get(),
+                                                .claims = worker_.get()},
+                                   KvOptions());
     methods_ = services_->Methods();
   }
 

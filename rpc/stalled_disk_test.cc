@@ -88,7 +88,11 @@ class StalledDiskTest : public testing::Test {
     ASSERT_TRUE(node.ok()) << node.status();
     node_ = std::move(*node);
     services_ =
-        std::make_unique<Services>(node_.get(), worker_.get(), KvOptions());
+        std::make_unique<Services>(node_.get(),
+                                   ServiceLoops{.worker = worker_.get(),
+                                                .copier = worker_.get(),
+                                                .claims = worker_.get()},
+                                   KvOptions());
     GrpcServerOptions server;
     server.addresses = {"127.0.0.1:0"};
     auto started = GrpcServer::Start(server, services_->Methods(), {}, &loop_);

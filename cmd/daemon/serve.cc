@@ -55,9 +55,9 @@ Status CheckClusterState(const StratadOptions& options) {
 
 // Serves an open node.
 Status ServeNode(const StratadOptions& options, Node* node, CombiningLoop* loop,
-                 Loop* worker, Logger* logger,
+                 const ServiceLoops& loops, Logger* logger,
                  const std::function<void()>& wait) {
-  Services services(node, worker, options.kv,
+  Services services(node, loops, options.kv,
                     {.max_request_bytes = options.grpc.max_request_bytes});
   ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> server,
                    GrpcServer::Start(options.grpc, services.Methods(),
@@ -100,9 +100,16 @@ Status Serve(const StratadOptions& options, Logger* logger,
                                              .watch_pump = watch_pump.get(),
                                              .logger = logger,
                                              .on_fatal = on_fatal}));
-  const Status served =
-      ServeNode(options, node.get(), &loop, worker.get(), logger, wait);
+  auto copier = NewThreadedLoop("copier");
+  auto claims = NewThreadedLoop("claims");
+  const Status served = ServeNode(
+      options, node.get(), &loop,
+      {.worker = worker.get(), .copier = copier.get(), .claims = claims.get()},
+      logger, wait);
   const Status stopped = node->Stop();
+  // What they still have to do asks the node, which refuses.
+  claims.reset();
+  copier.reset();
   logger->Info("stopped", {{"data-dir", options.node.data_dir}});
   return served.ok() ? stopped : served;
 }
