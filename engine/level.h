@@ -44,6 +44,8 @@ class Level {
   // A progress request on a watch stream without watchers is answered (3.4.0 to
   // 3.4.24 and 3.5.0 to 3.5.7).
   bool AnswersProgressOfNoWatchers() const { return minor_ == 4; }
+  // The answer to Alarm has a header.
+  bool AnswersAlarmHeader() const { return minor_ >= 6; }
   // Member attributes and the cluster version are proposed as v2 requests
   // before 3.6, as their own entry types from 3.6 on.
   bool ProposesV2Requests() const { return minor_ < 6; }

@@ -175,6 +175,9 @@ void Claim::CheckOwnKey() {
 void Claim::End(StatusOr<Held> outcome) {
   reader_.Stop();
   if (done_ == nullptr) return;
+  if (!outcome.ok()) {
+    outcome = Status(Code::kUnknown, outcome.status().message());
+  }
   std::exchange(done_, nullptr)(std::move(outcome));
 }
 

@@ -45,7 +45,8 @@ class Claim : public std::enable_shared_from_this<Claim> {
   };
   using Done = std::function<void(StatusOr<Held>)>;
 
-  // Any thread; `done` is called once, on the loop.
+  // Any thread; `done` is called once, on the loop. Its errors are Unknown with
+  // etcd's text: etcd's locks are clients of its own, whose errors come out so.
   static std::shared_ptr<Claim> Start(const ClaimWorld& world, Request request,
                                       Done done);
   Claim(const ClaimWorld& world, Request request, Done done);

@@ -24,12 +24,18 @@ void FillAlarm(const AlarmRecord& alarm, etcdserverpb::AlarmMember* out) {
   out->set_alarm(static_cast<etcdserverpb::AlarmType>(alarm.type));
 }
 
-// As etcd prints an alarm, with the blank at the end.
+// As etcd prints an alarm: what is zero is left out, each with a blank after
+// it.
 std::string AlarmText(const AlarmRecord& alarm) {
-  return "memberID:" + std::to_string(alarm.member.value()) + " alarm:" +
-         etcdserverpb::AlarmType_Name(
-             static_cast<etcdserverpb::AlarmType>(alarm.type)) +
-         " ";
+  std::string text;
+  if (alarm.member != MemberId(0)) {
+    text += "memberID:" + std::to_string(alarm.member.value()) + " ";
+  }
+  if (alarm.type != etcdserverpb::NONE) {
+    const auto type = static_cast<etcdserverpb::AlarmType>(alarm.type);
+    text += "alarm:" + etcdserverpb::AlarmType_Name(type) + " ";
+  }
+  return text;
 }
 
 UnaryMethod ThroughLog(UnaryMethod method) {
@@ -78,9 +84,12 @@ void MaintenanceService::Alarm(etcdserverpb::AlarmRequest* request,
   proposal->unsafe_arena_set_allocated_alarm(request);
   Propose<AlarmResult>(
       node_, proposal,
-      [](const ResponseHeader& header, const AlarmResult& result) {
+      [level = node_->level()](const ResponseHeader& header,
+                               const AlarmResult& result) {
         etcdserverpb::AlarmResponse response;
-        FillHeader(header, response.mutable_header());
+        if (level.AnswersAlarmHeader()) {
+          FillHeader(header, response.mutable_header());
+        }
         for (const AlarmRecord& alarm : result.alarms) {
           FillAlarm(alarm, response.add_alarms());
         }

@@ -50,7 +50,6 @@ AlarmResult Alarms::Apply(const AlarmRequest& request, Store* store) {
     case AlarmRequest::GET:
       return {ListType(alarm.type)};
     case AlarmRequest::ACTIVATE:
-      if (alarm.type == etcdserverpb::NONE) return {};
       if (!IsRaised(alarm)) Raise(alarm, store);
       return {{alarm}};
     case AlarmRequest::DEACTIVATE:

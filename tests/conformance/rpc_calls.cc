@@ -15,7 +15,9 @@
 #include <string>
 
 #include "google/protobuf/text_format.h"
+#include "rpc/proto/election.grpc.pb.h"
 #include "rpc/proto/health.grpc.pb.h"
+#include "rpc/proto/lock.grpc.pb.h"
 #include "rpc/proto/rpc.grpc.pb.h"
 #include "tests/conformance/watch_calls.h"
 
@@ -52,34 +54,69 @@ Call Unary(Stub* stub, grpc::Status (Stub::*method)(grpc::ClientContext*,
   };
 }
 
+struct Stubs {
+  explicit Stubs(const std::shared_ptr<grpc::Channel>& channel)
+      : kv(etcdserverpb::KV::NewStub(channel)),
+        lease(etcdserverpb::Lease::NewStub(channel)),
+        maintenance(etcdserverpb::Maintenance::NewStub(channel)),
+        cluster(etcdserverpb::Cluster::NewStub(channel)),
+        lock(v3lockpb::Lock::NewStub(channel)),
+        election(v3electionpb::Election::NewStub(channel)),
+        health(grpc::health::v1::Health::NewStub(channel)) {}
+
+  const std::unique_ptr<etcdserverpb::KV::Stub> kv;
+  const std::unique_ptr<etcdserverpb::Lease::Stub> lease;
+  const std::unique_ptr<etcdserverpb::Maintenance::Stub> maintenance;
+  const std::unique_ptr<etcdserverpb::Cluster::Stub> cluster;
+  const std::unique_ptr<v3lockpb::Lock::Stub> lock;
+  const std::unique_ptr<v3electionpb::Election::Stub> election;
+  const std::unique_ptr<grpc::health::v1::Health::Stub> health;
+};
+
+std::map<std::string, Call> Methods(const Stubs& stubs) {
+  using etcdserverpb::KV;
+  using etcdserverpb::Lease;
+  using etcdserverpb::Maintenance;
+  using v3electionpb::Election;
+  using v3lockpb::Lock;
+  KV::Stub* const kv = stubs.kv.get();
+  Lease::Stub* const lease = stubs.lease.get();
+  Maintenance::Stub* const maintenance = stubs.maintenance.get();
+  Election::Stub* const election = stubs.election.get();
+  return {
+      {"KV/Range", Unary(kv, &KV::Stub::Range)},
+      {"KV/Put", Unary(kv, &KV::Stub::Put)},
+      {"KV/DeleteRange", Unary(kv, &KV::Stub::DeleteRange)},
+      {"KV/Txn", Unary(kv, &KV::Stub::Txn)},
+      {"KV/Compact", Unary(kv, &KV::Stub::Compact)},
+      {"Lease/LeaseGrant", Unary(lease, &Lease::Stub::LeaseGrant)},
+      {"Lease/LeaseRevoke", Unary(lease, &Lease::Stub::LeaseRevoke)},
+      {"Lease/LeaseTimeToLive", Unary(lease, &Lease::Stub::LeaseTimeToLive)},
+      {"Lease/LeaseLeases", Unary(lease, &Lease::Stub::LeaseLeases)},
+      {"Maintenance/Status", Unary(maintenance, &Maintenance::Stub::Status)},
+      {"Maintenance/HashKV", Unary(maintenance, &Maintenance::Stub::HashKV)},
+      {"Maintenance/Alarm", Unary(maintenance, &Maintenance::Stub::Alarm)},
+      {"Cluster/MemberList",
+       Unary(stubs.cluster.get(), &etcdserverpb::Cluster::Stub::MemberList)},
+      {"Lock/Lock", Unary(stubs.lock.get(), &Lock::Stub::Lock)},
+      {"Lock/Unlock", Unary(stubs.lock.get(), &Lock::Stub::Unlock)},
+      {"Election/Campaign", Unary(election, &Election::Stub::Campaign)},
+      {"Election/Proclaim", Unary(election, &Election::Stub::Proclaim)},
+      {"Election/Leader", Unary(election, &Election::Stub::Leader)},
+      {"Election/Resign", Unary(election, &Election::Stub::Resign)},
+      {"Health/Check",
+       Unary(stubs.health.get(), &grpc::health::v1::Health::Stub::Check)},
+  };
+}
+
 int Run(const std::string& endpoint) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   const auto channel = grpc::CreateCustomChannel(
       endpoint, grpc::InsecureChannelCredentials(), arguments);
 
-  using etcdserverpb::Cluster;
-  using etcdserverpb::KV;
-  using etcdserverpb::Maintenance;
-  using grpc::health::v1::Health;
-  const auto kv = KV::NewStub(channel);
-  const auto maintenance = Maintenance::NewStub(channel);
-  const auto cluster = Cluster::NewStub(channel);
-  const auto health = Health::NewStub(channel);
-  const std::map<std::string, Call> methods = {
-      {"KV/Range", Unary(kv.get(), &KV::Stub::Range)},
-      {"KV/Put", Unary(kv.get(), &KV::Stub::Put)},
-      {"KV/DeleteRange", Unary(kv.get(), &KV::Stub::DeleteRange)},
-      {"KV/Txn", Unary(kv.get(), &KV::Stub::Txn)},
-      {"KV/Compact", Unary(kv.get(), &KV::Stub::Compact)},
-      {"Maintenance/Status",
-       Unary(maintenance.get(), &Maintenance::Stub::Status)},
-      {"Maintenance/HashKV",
-       Unary(maintenance.get(), &Maintenance::Stub::HashKV)},
-      {"Cluster/MemberList", Unary(cluster.get(), &Cluster::Stub::MemberList)},
-      {"Health/Check", Unary(health.get(), &Health::Stub::Check)},
-  };
-
+  const Stubs stubs(channel);
+  const std::map<std::string, Call> methods = Methods(stubs);
   strata::testing::WatchCalls watches(channel);
   const std::string watch = "Watch/";
 
