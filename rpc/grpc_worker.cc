@@ -26,7 +26,7 @@ constexpr int kServedDirectly = 2;
 constexpr int kCrowdCalls = 64;
 // A poller that has not come back after one to two of these is replaced. Other
 // calls may wait for it so long, once.
-constexpr Duration kWatchInterval = std::chrono::milliseconds(2);
+constexpr Duration kCheckInterval = std::chrono::milliseconds(2);
 // While it stops, a worker looks this often whether answers have been sent.
 constexpr int kStoppingPollMs = 5;
 // Answers up to this size are copied rather than handed over.
@@ -262,9 +262,9 @@ GrpcWorker::GrpcWorker(GrpcShared* shared,
 
 GrpcWorker::~GrpcWorker() = default;
 
-void GrpcWorker::Run(Loop* poller, Loop* watcher) {
+void GrpcWorker::Run(Loop* poller, Loop* standby) {
   poller_ = poller;
-  watcher_ = watcher;
+  standby_ = standby;
   poller->Post([this] {
     AwaitAll();
     Poll(/*turn=*/0);
@@ -307,7 +307,7 @@ void GrpcWorker::Serve(Call* call) {
 }
 
 bool GrpcWorker::ShouldLead(const Call& call) {
-  if (watcher_ == nullptr || stopping_) return false;
+  if (standby_ == nullptr || stopping_) return false;
   if (!shared_->service.methods()[call.method()].through_log) return false;
   if (crowd_ > 0) {
     --crowd_;
@@ -324,28 +324,28 @@ void GrpcWorker::Lead(Call* call) {
     turn = turn_;
     leading_ = true;
     ++leads_;
-    if (!watching_) WatchLater(leads_);
+    if (!checking_) CheckLater(leads_);
   }
   shared_->loop->RunAfter([call] { call->Serve(); });
   const std::lock_guard lock(turn_mutex_);
   if (turn_ == turn) leading_ = false;
 }
 
-void GrpcWorker::WatchLater(uint64_t lead) {
-  watching_ = true;
-  watcher_->After(kWatchInterval, [this, lead] { Watch(lead); });
+void GrpcWorker::CheckLater(uint64_t lead) {
+  checking_ = true;
+  standby_->After(kCheckInterval, [this, lead] { CheckOnPoller(lead); });
 }
 
-void GrpcWorker::Watch(uint64_t lead) {
+void GrpcWorker::CheckOnPoller(uint64_t lead) {
   uint64_t turn = 0;
   {
     const std::lock_guard lock(turn_mutex_);
-    watching_ = false;
+    checking_ = false;
     // As long as there are leads this goes on, so that none has to wake us.
-    if (leads_ != lead) return WatchLater(leads_);
+    if (leads_ != lead) return CheckLater(leads_);
     if (!leading_) return;
     leading_ = false;
-    std::swap(poller_, watcher_);
+    std::swap(poller_, standby_);
     turn = ++turn_;
   }
   crowd_ = kCrowdCalls;

@@ -47,8 +47,8 @@ struct GrpcShared {
 // A call that goes through the log, and is alone, is carried through by the
 // poller: it runs the node's loop, sync and all, which saves the wake-up of
 // another thread (as much as the rest of the call takes). While it does so
-// nobody polls, so a second thread watches it: if it does not come back soon,
-// the second is the poller from then on, and the first one watches. With more
+// nobody polls, so a second thread stands by: if it does not come back soon,
+// the second is the poller from then on, and the first one stands by. With more
 // calls coming in, the node's loop has its own thread, and the batches gather.
 //
 // A wake-up of the poller is what a reply costs most. So that an answer has
@@ -70,9 +70,9 @@ class GrpcWorker {
   ~GrpcWorker();
 
   // Serves, on `poller`, until the server has been shut down and every call was
-  // answered. Both loops have nothing else to do; without `watcher` no call is
+  // answered. Both loops have nothing else to do; without `standby` no call is
   // carried through. They must end before the worker does.
-  void Run(Loop* poller, Loop* watcher);
+  void Run(Loop* poller, Loop* standby);
   // Blocks until it has done so. The loops may end after that, not before.
   void WaitUntilDone();
 
@@ -88,9 +88,9 @@ class GrpcWorker {
   // Whether a call that was taken should be carried through by this thread.
   bool ShouldLead(const Call& call);
   void Lead(Call* call);
-  // On the watcher: becomes the poller if the lead number `lead` still goes on.
-  void Watch(uint64_t lead);
-  void WatchLater(uint64_t lead);  // REQUIRES: turn_mutex_ is held
+  // On the standby: becomes the poller if the lead number `lead` still goes on.
+  void CheckOnPoller(uint64_t lead);
+  void CheckLater(uint64_t lead);  // REQUIRES: turn_mutex_ is held
 
   // Awaits one more call of a method, if there may be one more.
   void Await(size_t method);
@@ -131,10 +131,10 @@ class GrpcWorker {
   std::mutex turn_mutex_;
   // Guarded by turn_mutex_.
   Loop* poller_ = nullptr;
-  Loop* watcher_ = nullptr;
+  Loop* standby_ = nullptr;
   uint64_t leads_ = 0;     // begun
   bool leading_ = false;   // the poller runs the node's loop
-  bool watching_ = false;  // Watch is to be called
+  bool checking_ = false;  // CheckOnPoller is to be called
   bool done_ = false;
   std::condition_variable done_changed_;
 

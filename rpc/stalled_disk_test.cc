@@ -39,8 +39,10 @@ grpc::Status Call(grpc::GenericStub* stub, const std::string& method,
                   const google::protobuf::Message& request,
                   Response* response) {
   grpc::ClientContext context;
+  // Long, as the thread sanitizer may take many seconds to look at what it then
+  // suppresses.
   context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::seconds(20));
+                       std::chrono::seconds(100));
   grpc::CompletionQueue queue;
   const grpc::Slice slice(request.SerializeAsString());
   auto call = stub->PrepareUnaryCall(&context, "/etcdserverpb.KV/" + method,
