@@ -17,11 +17,11 @@ UPLOT = HERE.parent / "third_party" / "uplot"
 
 # Told apart by all eyes (Okabe and Ito), ours in blues.
 COLOURS = {
-    "strata-btree": "#0072b2", "strata-btree-fl": "#004c78",
+    "strata-btree": "#0072b2", "strata-btree-fl": "#7a5195",
     "strata-leveldb": "#56b4e9", "strata-mem": "#8c8fa8",
     "strata": "#0072b2", "stratad": "#0072b2",
     "lmdb": "#d55e00", "leveldb": "#e69f00", "rocksdb": "#009e73",
-    "etcd": "#d55e00", "echo-cq": "#8c8fa8", "disk": "#7a5195",
+    "etcd": "#d55e00", "echo-cq": "#8c8fa8", "disk": "#5d4037",
 }
 OTHER_COLOURS = ["#cc79a7", "#f0e442", "#7a5195", "#2f4b7c", "#a05195", "#665191"]
 
@@ -87,7 +87,8 @@ class DbBench:
         there = []
         for workload in self.workloads:
             speeds = [self.value(p, workload, "ops_per_s") or 0 for p in peers]
-            if not any(speeds):
+            if not any(speeds) or not any(
+                    self.value(e, workload, "ops_per_s") for e in ours):
                 continue
             there.append(workload)
             for engine in ours:
@@ -103,7 +104,8 @@ class DbBench:
         series = {r["engine"]: [r[name] for name, _ in PERCENTILES]
                   for r in records}
         what = records[0]["latency_of"] if records else ""
-        return chart(f"Latency of {workload}", f"time of a {what}",
+        what = {"op": "a read", "commit": "a commit"}.get(what, what)
+        return chart(f"Latency of {workload}", f"time of {what}",
                      [shown for _, shown in PERCENTILES], series, kind="lines",
                      log=True, unit="us",
                      note="So many of a hundred were faster.")

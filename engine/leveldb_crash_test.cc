@@ -421,6 +421,40 @@ TEST(LeveldbDamageTest, FlippedBitsAreNoticed) {
   EXPECT_GT(tables, 2);
 }
 
+// A scrub goes through the tables a few at a time and names the damaged one.
+TEST(LeveldbDamageTest, AScrubFindsADamagedTable) {
+  const Story story(7, 40);
+  FakeEnv env(SmallDisk());
+  {
+    auto backend = Open(&env);
+    CHECK_OK(backend);
+    for (const Batch& batch : story.batches()) {
+      CHECK_OK((*backend)->Write(batch));
+    }
+  }
+  auto backend = Open(&env);
+  CHECK_OK(backend);
+  const auto scrub = [&backend](int* steps) {
+    std::string faults;
+    for (bool finished = false; !finished; ++*steps) {
+      auto step = (*backend)->ScrubStep(
+          1, [&faults](const std::string& fault) { faults += fault; });
+      CHECK_OK(step);
+      finished = step->finished;
+    }
+    return faults;
+  };
+  int steps = 0;
+  EXPECT_EQ(scrub(&steps), "");
+  EXPECT_GT(steps, 2);
+  std::string table;
+  for (const std::string& name : FilesOf(&env)) {
+    if (name.ends_with(".ldb")) table = name;
+  }
+  env.FlipBit(JoinPath(kPath, table), 100, 3);
+  EXPECT_NE(scrub(&steps).find(table + " offset 0"), std::string::npos);
+}
+
 TEST(LeveldbDamageTest, AMissingFileIsNamed) {
   const Story story(7, 40);
   FakeEnv start(SmallDisk());

@@ -13,6 +13,8 @@
 namespace strata::bench {
 namespace {
 
+constexpr uint64_t kShrinkStepBytes = 4 << 20;
+
 class StrataReader : public Engine::Reader {
  public:
   explicit StrataReader(Backend* backend) {
@@ -87,6 +89,18 @@ class StrataEngine : public Engine {
 
   std::unique_ptr<Reader> NewReader() override {
     return std::make_unique<StrataReader>(backend_.get());
+  }
+
+  // In the steps in which a server does it between commits.
+  bool Shrink() override {
+    if (!Env::Posix()->Exists(Database())) return false;
+    for (bool done = false; !done;) {
+      const auto step = backend_->ShrinkStep(kShrinkStepBytes);
+      CHECK_OK(step);
+      CHECK(!step->blocker.has_value()) << "a reader is left";
+      done = step->done;
+    }
+    return true;
   }
 
  private:
