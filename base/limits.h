@@ -27,13 +27,11 @@ inline constexpr uint64_t kWatchWindowEvents = 65536;
 inline constexpr uint64_t kWatchWindowBytes = 16 << 20;
 // Events that wait for one watcher, beside those of a last whole revision.
 inline constexpr uint64_t kWatchPendingEvents = 256;
-// Of one stream: with more waiting its watchers that are behind are not fed;
-// and how many of those are fed at once.
-inline constexpr uint64_t kWatchStreamEvents = 512;
+// Watchers of one stream that are behind and fed at once.
 inline constexpr uint64_t kWatchersPerStep = 512;
 // A response with events is closed when it reaches this, at the end of a
-// revision.
-inline constexpr uint64_t kWatchResponseBytes = 1 << 20;
+// revision: what is kept for a client that has stopped reading.
+inline constexpr uint64_t kWatchResponseBytes = 64 << 10;
 // Responses to the requests of one watch stream that wait for the client; with
 // more, nothing is read from it.
 inline constexpr uint64_t kWatchControls = 128;

@@ -260,11 +260,13 @@ void WatchHubImpl::Check() const {
   interests_.Check();
   size_t watchers = 0, pending = 0, behind = 0;
   for (const auto& stream : streams_) {
-    size_t of_stream = 0, ready = 0;
+    size_t of_stream = 0, ready = 0, fed = 0;
     for (const auto& [id, watcher] : stream->watchers) {
       ++watchers;
       of_stream += watcher->pending.size();
       if (!watcher->pending.empty()) ++ready;
+      CHECK(!watcher->fed || !watcher->pending.empty());
+      fed += watcher->fed ? 1 : 0;
       if (watcher->behind)
         CHECK(behind_[watcher->behind_slot] == watcher.get());
       behind += watcher->behind ? 1 : 0;
@@ -279,6 +281,7 @@ void WatchHubImpl::Check() const {
       --ready;
     }
     CHECK_EQ(ready, 0u);
+    CHECK_EQ(fed, stream->fed);
     CHECK_EQ(of_stream, stream->pending_events);
     pending += of_stream;
   }

@@ -42,6 +42,7 @@ struct Watcher {
   bool quiet = true;
   bool behind = false;
   bool chosen = false;  // to be fed in this step
+  bool fed = false;     // and what is pending came so
   size_t behind_slot = 0;
   // Behind: the first revision that it has not been matched with. Synced: it
   // has been with all that was fed, and wants nothing before this one.
@@ -125,6 +126,8 @@ class WatchHubImpl final : public WatchHub {
 
   // --- take.cc; all REQUIRE: mutex_ ---
   std::optional<WatchResponse> Next(Stream* stream);
+  // The watcher has nothing pending any more.
+  void Emptied(Watcher* watcher);
   std::optional<WatchResponse> TakeEvents(Watcher* watcher);
   std::optional<WatchResponse> TakeProgress(Stream* stream);
   bool MayTellProgress(const Stream& stream) const;
@@ -200,6 +203,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   ReadyList ready;
   size_t pending_events = 0;  // of all its watchers
   size_t behind = 0;          // watchers
+  size_t fed = 0;             // watchers with events from the store pending
   // Next() has said that there is nothing, so on_ready has to be called.
   bool idle = true;
   bool closed = false;

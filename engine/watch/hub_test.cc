@@ -256,6 +256,27 @@ TEST(WatchHubTest, ASlowClientCostsACursor) {
   EXPECT_EQ(world.hub()->window_bytes(), 0u);
 }
 
+// Nor is it fed from the store for nothing.
+TEST(WatchHubTest, AClientThatDoesNotReadIsNotFedAgain) {
+  World world;
+  const int64_t puts = 5000;
+  for (int64_t i = 0; i < puts; ++i) world.Put("k", "v");
+  WatchRequest request = All();
+  request.start = Revision(2);
+  for (int i = 0; i < 3; ++i) world.stream("s")->Watch(request);
+  for (int i = 0; i < 10; ++i) world.Pump();
+  EXPECT_EQ(world.hub()->counters().slow_watcher_total, 3);
+  EXPECT_LE(world.hub()->counters().pending_events_total, 3 * 1000);
+  std::map<WatchId, std::vector<WatchResponse>> taken;
+  for (auto& response : world.TakeAll("s")) {
+    taken[response.id].push_back(std::move(response));
+  }
+  for (const auto& [id, responses] : taken) {
+    ExpectRevisions(responses, 2, 1 + puts);
+  }
+  EXPECT_EQ(taken.size(), 3u);
+}
+
 // Many slow clients of different keys: what waits for all of them is bounded.
 TEST(WatchHubTest, TheWindowIsBounded) {
   World world;

@@ -108,6 +108,10 @@ void WatchHubImpl::Match(const Change& change, bool live, Revision header,
     watcher->pending.push_back(number);
     watcher->pending_header = header;
     ++stream->pending_events;
+    if (!live && !watcher->fed) {
+      watcher->fed = true;
+      ++stream->fed;
+    }
     prev_wanted = prev_wanted || watcher->prev_kv;
     Touch(stream, fed);
   }
@@ -160,8 +164,8 @@ void WatchHubImpl::CancelAll(const Status& status, Fed* fed) {
 
 // --- those who are behind ---
 
-// Those whose clients have room, from `from` on: some of each stream, and none
-// that has still something to take.
+// Those from `from` on, some of each stream, but none whose client has still to
+// take what came so before: a client that does not read is not fed again.
 std::vector<Watcher*> WatchHubImpl::ChooseBehind(Revision from,
                                                  Revision end) const {
   std::vector<Watcher*> chosen;
@@ -170,7 +174,7 @@ std::vector<Watcher*> WatchHubImpl::ChooseBehind(Revision from,
     if (watcher->next < from || watcher->next >= end) continue;
     if (!watcher->pending.empty()) continue;
     const Stream* const stream = watcher->stream;
-    if (stream->pending_events >= limits::kWatchStreamEvents) continue;
+    if (stream->fed > 0) continue;
     if (of_stream[stream]++ >= limits::kWatchersPerStep) continue;
     chosen.push_back(watcher);
   }

@@ -19,11 +19,18 @@ std::optional<WatchResponse> WatchHubImpl::Next(Stream* stream) {
     auto response = TakeEvents(watcher);
     if (response.has_value()) return response;
   }
-  // There is room again for who is behind.
-  if (stream->behind > 0) Post();
   auto response = TakeProgress(stream);
   stream->idle = !response.has_value();
   return response;
+}
+
+// It makes room for those of the stream that are behind.
+void WatchHubImpl::Emptied(Watcher* watcher) {
+  Stream* const stream = watcher->stream;
+  watcher->pending.shrink_to_fit();
+  if (watcher->fed) --stream->fed;
+  watcher->fed = false;
+  if (stream->behind > 0 && stream->fed == 0) Post();
 }
 
 // Whole revisions, up to about the size of a response. Nothing if the events
@@ -56,7 +63,7 @@ std::optional<WatchResponse> WatchHubImpl::TakeEvents(Watcher* watcher) {
   watcher->pending.erase(watcher->pending.begin(),
                          watcher->pending.begin() + static_cast<long>(taken));
   if (watcher->pending.empty()) {
-    watcher->pending.shrink_to_fit();
+    Emptied(watcher);
   } else {
     stream->ready.PushBack(watcher);
   }
@@ -75,7 +82,7 @@ void WatchHubImpl::ReleasePending(Watcher* watcher) {
   pending_events_ -= watcher->pending.size();
   stream->ready.Erase(watcher);
   watcher->pending.clear();
-  watcher->pending.shrink_to_fit();
+  Emptied(watcher);
 }
 
 void WatchHubImpl::FallBehind(Watcher* watcher) {
@@ -83,6 +90,7 @@ void WatchHubImpl::FallBehind(Watcher* watcher) {
   ReleasePending(watcher);
   watcher->next = watcher->pending_from;
   if (!watcher->behind) AddBehind(watcher);
+  Post();
 }
 
 // REQUIRES: nothing is ready

@@ -55,8 +55,9 @@ class Server:
     removes what it made. A data directory that the caller gives is kept.
     """
 
-    def __init__(self, binary, data_dir=None, flags=(), level="3.4", wrap=()):
-        """`wrap` is a command that runs the command given to it, as nsenter does."""
+    def __init__(self, binary, data_dir=None, flags=(), level="3.4", wrap=(), client_port=None):
+        """`wrap` is a command that runs the command given to it, as nsenter does;
+        `client_port` the port at each start, otherwise a free one."""
         self.binary = str(binary)
         self.wrap = list(wrap)
         self.root = scratch("strata-server-")
@@ -66,6 +67,7 @@ class Server:
         if is_ours(binary) and level:
             self.flags.append("--etcd-level=" + level)
         self.process = None
+        self.fixed_port = client_port
         self.client_port = None
 
     @property
@@ -85,7 +87,7 @@ class Server:
 
     def launch(self):
         """Starts the process on new ports and returns at once."""
-        self.client_port, peer_port = free_port(), free_port()
+        self.client_port, peer_port = self.fixed_port or free_port(), free_port()
         command = [
             *self.wrap,
             self.binary,

@@ -88,6 +88,70 @@ void WatchLog::Compacted(int64_t revision) {
   resume_ = std::max(resume_, revision);
 }
 
+size_t WatchLog::events() const {
+  size_t count = 0;
+  for (const Step& step : steps_) count += step.events.size();
+  return count;
+}
+
+std::optional<WatchLog> WatchLog::Spoiled(Promise promise) const {
+  WatchLog log = *this;
+  using Kind = Step::Kind;
+  for (size_t i = 1; i + 1 < log.steps_.size(); ++i) {
+    Step& step = log.steps_[i];
+    Step& before = log.steps_[i - 1];
+    if (step.kind != Kind::kEvents || step.events.empty() || step.more) {
+      continue;
+    }
+    const bool first = before.kind == Kind::kBegin;
+    const bool follows =
+        before.kind == Kind::kEvents && !before.events.empty() && !before.more;
+    switch (promise) {
+      case Promise::kOrdered:
+        if (!follows) continue;
+        std::swap(step.events, before.events);
+        return log;
+      case Promise::kUnique:
+        step.events.push_back(step.events.back());
+        return log;
+      case Promise::kReliable:
+        if (!follows || log.steps_[i + 1].kind != Kind::kEvents) continue;
+        log.steps_.erase(log.steps_.begin() + static_cast<long>(i));
+        return log;
+      case Promise::kAtomic: {
+        const size_t last = step.events.size() - 1;
+        if (last == 0 ||
+            step.events[last].revision != step.events[last - 1].revision) {
+          continue;
+        }
+        Step rest = step;
+        rest.events.erase(rest.events.begin(), rest.events.end() - 1);
+        step.events.pop_back();
+        log.steps_.insert(log.steps_.begin() + static_cast<long>(i) + 1, rest);
+        return log;
+      }
+      case Promise::kResumable:
+        if (!first || i < 2 || step.events.size() < 2 ||
+            step.events[0].revision == step.events[1].revision ||
+            step.events[0].revision <= before.revision) {
+          continue;
+        }
+        step.events.erase(step.events.begin());
+        return log;
+      case Promise::kBookmarkable:
+        if (!follows) continue;
+        log.steps_.insert(log.steps_.begin() + static_cast<long>(i),
+                          Step{.kind = Kind::kProgress,
+                               .revision = step.events.back().revision});
+        return log;
+      case Promise::kFaithful:
+        step.events.back().value += "!";
+        return log;
+    }
+  }
+  return std::nullopt;
+}
+
 // --- checker ---
 
 class WatchChecker {

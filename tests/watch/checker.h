@@ -80,6 +80,12 @@ class WatchLog {
   // Where it should begin again to miss nothing: after the last whole revision
   // or progress that it was told, or at the compacted revision.
   int64_t resume() const { return resume_; }
+  const Wanted& wanted() const { return wanted_; }
+  size_t events() const;
+
+  // The log as it would be if the promise had been broken, to try a checker
+  // with; nothing if it has no place for that.
+  std::optional<WatchLog> Spoiled(Promise promise) const;
 
  private:
   friend class WatchChecker;
