@@ -155,7 +155,9 @@ class WatchHubImpl final : public WatchHub {
              const Takes& takes, Fed* fed);
   std::vector<Watcher*> ChooseBehind(Revision from, Revision end) const;
   void RefuseCompacted(Fed* fed);
-  void CancelAll(const Status& status, Fed* fed);
+  void RefuseDamaged(const Status& status,
+                     const std::vector<Watcher*>& watchers, Fed* fed);
+  std::vector<Watcher*> Watchers() const;
   // Has the stream's owner told that there is something, if it waits.
   void Touch(Stream* stream, Fed* fed);
   void TouchProgress(Fed* fed);

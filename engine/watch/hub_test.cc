@@ -63,7 +63,9 @@ class World {
     StoreOptions options;
     options.level = level;
     options.flusher = flusher_.get();
-    auto store = Store::Open(NewMemBackend(), options, Logger::Null());
+    auto backend = NewMemBackend();
+    backend_ = backend.get();
+    auto store = Store::Open(std::move(backend), options, Logger::Null());
     CHECK_OK(store);
     store_ = std::move(*store);
     script_ = std::make_unique<testing::StoreScript>(store_.get());
@@ -92,6 +94,17 @@ class World {
     hub_->Check();
   }
   void RunFor(Duration duration) { sim_.RunFor(duration); }
+  void Flush() {
+    store_->Flush([](const Status& status) { CHECK_OK(status); });
+    Pump();
+  }
+  // Behind the store's back.
+  void Damage(int64_t revision) {
+    Batch batch;
+    batch.Put(Table::kKey, RevisionKey({Revision(revision), 0}, false).view(),
+              "\xff");
+    CHECK_OK(backend_->Write(batch));
+  }
 
   WatchStream* stream(const std::string& name) {
     auto& stream = streams_[name];
@@ -124,6 +137,7 @@ class World {
   SimWorld sim_;
   std::unique_ptr<SimLoop> flusher_ = sim_.NewLoop("flusher");
   std::unique_ptr<SimLoop> pump_ = sim_.NewLoop("pump");
+  Backend* backend_ = nullptr;  // the store's
   std::unique_ptr<Store> store_;
   std::unique_ptr<testing::StoreScript> script_;
   std::unique_ptr<WatchHubImpl> hub_;
@@ -275,6 +289,28 @@ TEST(WatchHubTest, AClientThatDoesNotReadIsNotFedAgain) {
     ExpectRevisions(responses, 2, 1 + puts);
   }
   EXPECT_EQ(taken.size(), 3u);
+}
+
+// Who cannot be told what comes next is told that, and nobody else.
+TEST(WatchHubTest, DamageEndsTheWatch) {
+  World world;
+  for (int i = 0; i < 4; ++i) world.Put("k", "v");
+  world.Flush();
+  world.Damage(3);
+  world.Put("k", "v");
+  world.Flush();
+  world.stream("now")->Watch(All());
+  world.TakeAll("now");
+  WatchRequest request = All();
+  request.start = Revision(2);
+  world.stream("past")->Watch(request);
+  const auto taken = world.TakeAll("past");
+  ASSERT_EQ(taken.size(), 2u);
+  EXPECT_TRUE(taken[1].canceled);
+  EXPECT_TRUE(taken[1].cancel_reason.starts_with("a stored value is no"))
+      << taken[1].cancel_reason;
+  world.Put("k", "v");
+  EXPECT_EQ(world.TakeAll("now").size(), 1u);
 }
 
 // Many slow clients of different keys: what waits for all of them is bounded.

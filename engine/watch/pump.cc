@@ -56,7 +56,7 @@ bool WatchHubImpl::FeedNew() {
     const std::lock_guard lock(mutex_);
     if (watchers_ == 0 || fed_ + 1 != request.from) return true;  // it slept
     if (!list.ok()) {
-      CancelAll(list.status(), &fed);
+      RefuseDamaged(list.status(), Watchers(), &fed);
     } else {
       for (const Change& change : list->changes) DeliverNew(change, &fed);
       fed_ = list->next - 1;
@@ -147,19 +147,29 @@ void WatchHubImpl::Finish(Fed* fed) {
 }
 
 // The store is damaged: nobody shall believe that nothing happens.
-void WatchHubImpl::CancelAll(const Status& status, Fed* fed) {
+void WatchHubImpl::RefuseDamaged(const Status& status,
+                                 const std::vector<Watcher*>& watchers,
+                                 Fed* fed) {
   logger_->Error("cannot read changes for watchers", {{"error", status}});
-  for (const auto& stream : streams_) {
-    while (!stream->watchers.empty()) {
-      Watcher* const watcher = stream->watchers.begin()->second.get();
-      stream->controls.push_back({.id = watcher->id,
-                                  .revision = fed_,
-                                  .canceled = true,
-                                  .cancel_reason = status.message()});
-      RemoveWatcher(watcher);
-    }
-    Touch(stream.get(), fed);
+  for (Watcher* watcher : watchers) {
+    Stream* const stream = watcher->stream;
+    stream->controls.push_back({.id = watcher->id,
+                                .revision = fed_,
+                                .canceled = true,
+                                .cancel_reason = status.message()});
+    RemoveWatcher(watcher);
+    Touch(stream, fed);
   }
+}
+
+std::vector<Watcher*> WatchHubImpl::Watchers() const {
+  std::vector<Watcher*> watchers;
+  for (const auto& stream : streams_) {
+    for (const auto& [id, watcher] : stream->watchers) {
+      watchers.push_back(watcher.get());
+    }
+  }
+  return watchers;
 }
 
 // --- those who are behind ---
@@ -206,7 +216,9 @@ bool WatchHubImpl::FeedBehind() {
     } else if (list.status().code() == Code::kOutOfRange) {
       RefuseCompacted(&fed);
     } else {
-      CancelAll(list.status(), &fed);
+      // Those further on may be spared.
+      RefuseDamaged(list.status(), ChooseBehind(request.from, request.from + 1),
+                    &fed);
     }
     TouchProgress(&fed);
   }
