@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cinttypes>
+#include <cmath>
 #include <cstdio>
 #include <utility>
 
@@ -37,6 +39,7 @@ std::string Line(const std::vector<size_t>& widths) {
 
 std::vector<std::string> CellTexts(const std::vector<Json>& cells) {
   std::vector<std::string> texts;
+  texts.reserve(cells.size());
   for (const Json& cell : cells) texts.push_back(CellText(cell));
   return texts;
 }
@@ -174,7 +177,7 @@ std::string HumanBytes(uint64_t bytes) {
   size_t unit = 0;
   for (; value >= 1000; ++unit) value /= 1000;
   // Rounded to tenths, and from 10 on to ones.
-  value = static_cast<double>(static_cast<uint64_t>(value * 10 + 0.5)) / 10;
+  value = std::round(value * 10) / 10;
   char text[32];
   std::snprintf(text, sizeof text, value < 10 ? "%.1f %s" : "%.0f %s", value,
                 kUnits[unit]);
@@ -195,8 +198,7 @@ void HexDump(std::ostream* out, uint64_t offset, std::string_view bytes) {
     before = part;
     skipped = false;
     char number[24];
-    std::snprintf(number, sizeof number, "    %08llx ",
-                  static_cast<unsigned long long>(offset + at));
+    std::snprintf(number, sizeof number, "    %08" PRIx64 " ", offset + at);
     std::string hex;
     std::string text;
     for (const char c : part) {
