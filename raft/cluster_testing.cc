@@ -211,8 +211,9 @@ void Cluster::Persist(MemberId id, size_t count, bool acknowledge) {
     if (next.snapshot) it.disk.Install(*next.snapshot);
     if (next.hard_state) it.disk.hard_state = *next.hard_state;
     if (!next.entries.empty() &&
-        next.entries.front().index > it.disk.LastIndex() + 1) {
-      return Violated(Who(it) + "its disk would have a gap in the log");
+        (next.entries.front().index > it.disk.LastIndex() + 1 ||
+         next.entries.front().index < it.disk.FirstIndex())) {
+      return Violated(Who(it) + "its log would not fit to what is on disk");
     }
     it.disk.Append(std::move(next.entries));
     if (acknowledge) it.raft->Persisted(next.sequence);

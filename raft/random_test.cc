@@ -60,7 +60,6 @@ TEST(RandomTest, TheSameSeedGivesTheSameRun) {
 // out of the quick run; a story has each of them (raft/testdata: "bug=").
 bool IsRare(const std::string& name) {
   return name == "commit_old_term" || name == "any_read_round" ||
-         name == "overlapping_changes" || name == "campaign_before_apply" ||
          name == "persist_replaced";
 }
 
