@@ -53,8 +53,8 @@ struct LeveldbOptions {
 //   own log has the rest, or its start is refused. Damage in a file of tables,
 //   in an older log or before the last record of the manifest is DataLoss.
 // - Damage is named by file and block (4 KiB and more), not by row, and Check()
-//   and the scrub, which looks at tables alone, name one a file. A manifest that
-//   is damaged refuses the whole directory.
+//   and the scrub, which looks at tables alone, name one a file. A manifest
+//   that is damaged refuses the whole directory.
 // - A full disk may be waited out if it is the log that finds no room: room is
 //   taken before anything is written. When a table file finds none, in the
 //   background, the backend is finished, and later Writes are Unavailable.
