@@ -34,7 +34,7 @@ struct UnaryMethod {
 // the request lives on the arena. Bytes that are no Request answer Internal, as
 // a Go server does.
 template <typename Request, typename Service>
-UnaryMethod MakeUnary(std::string path, Service* service,
+UnaryMethod MakeUnary(const std::string& path, Service* service,
                       void (Service::*method)(Request*, Reply)) {
   auto call = [service, method](std::string_view bytes,
                                 google::protobuf::Arena* arena, Reply reply) {
@@ -47,7 +47,7 @@ UnaryMethod MakeUnary(std::string path, Service* service,
     }
     (service->*method)(request, std::move(reply));
   };
-  return {.path = std::move(path), .call = std::move(call)};
+  return {.path = path, .call = std::move(call)};
 }
 
 }  // namespace strata
