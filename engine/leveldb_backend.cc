@@ -352,14 +352,14 @@ Status LeveldbBackend::Apply(leveldb::WriteBatch* rows, bool sync) {
   // In the log: 7 bytes for each fragment of at most 32 KiB, and no fewer than
   // two fragments.
   const uint64_t bytes = rows->ApproximateSize();
-  const Status reserved = database_->env.ReserveLog(bytes + bytes / 4096 + 64);
+  Status reserved = database_->env.ReserveLog(bytes + bytes / 4096 + 64);
   if (reserved.code() == Code::kResourceExhausted) return reserved;
   if (!reserved.ok()) return broken_ = reserved;
   leveldb::WriteOptions options;
   options.sync = sync;
   const leveldb::Status status = database_->db->Write(options, rows);
   database_->env.RunDue();
-  const Status refusal = database_->env.TakeRefusal();
+  Status refusal = database_->env.TakeRefusal();
   if (status.ok()) return Status::Ok();
   if (refusal.code() == Code::kResourceExhausted) return refusal;
   return Broken(status);

@@ -109,7 +109,7 @@ Status Database::Load() {
                    LoadFreelist(Source(meta, rule), meta));
   scrubber_.Start(PageId(meta.high_water), free);
   if (meta.freelist == kNoFreelist) scrubber_.AllChecked();
-  CHECK(freelist_.Load(std::move(free)));
+  CHECK(freelist_.Load(free));
   return Publish(meta, rule);
 }
 

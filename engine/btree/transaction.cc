@@ -65,6 +65,7 @@ Status Transaction::CreateBucket(std::string_view name) {
 Status Transaction::Touch(std::string_view bucket,
                           const std::vector<std::string>& keys) {
   std::vector<Change> changes;
+  changes.reserve(keys.size());
   for (const std::string& key : keys) {
     changes.push_back({.key = key, .value = {}, .touch = true});
   }

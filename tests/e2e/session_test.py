@@ -87,10 +87,12 @@ class SessionTest(unittest.TestCase):
 
     def test_who_dies_loses_the_lock_with_its_lease(self):
         def check(server):
-            holder = start(server, "lock", "l", "--ttl=2", "sleep", "1000")
+            # Its command lives on for a while, so it must not hold a pipe of ours.
+            holder = subprocess.Popen([ETCDCTL, f"--endpoints={server.endpoint}", "lock", "l", "--ttl=2", "sleep", "20"],
+                                      env=clean_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             wait_for(lambda: etcdctl(server, "get", "l/", "--prefix", "--keys-only") != "")
             holder.kill()
-            holder.communicate()
+            holder.wait()
             self.assertEqual(start(server, "lock", "l", "echo", "mine").communicate(timeout=30)[0], "mine\n")
         self.on_both(check)
 
