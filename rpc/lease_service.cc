@@ -38,9 +38,9 @@ void LeaseService::LeaseRevoke(etcdserverpb::LeaseRevokeRequest* request,
 }
 
 // A lease that is not there is an answer, not an error.
-// A handler owns its reply. NOLINTNEXTLINE(performance-unnecessary-value-param)
 void LeaseService::LeaseTimeToLive(
-    etcdserverpb::LeaseTimeToLiveRequest* request, Reply reply) {
+    etcdserverpb::LeaseTimeToLiveRequest* request,
+    Reply reply) {  // NOLINT(performance-unnecessary-value-param): it owns it
   const LeaseId id(request->id());
   const StatusOr<Duration> left = node_->LeaseTimeLeft(id);
   const std::optional<LeaseRecord> lease = node_->store()->leases().Find(id);
