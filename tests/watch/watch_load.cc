@@ -164,6 +164,7 @@ class Writer {
       etcdserverpb::RangeRequest request;
       request.set_key("none");
       grpc::ClientContext context;
+      context.set_wait_for_ready(true);
       context.set_deadline(std::chrono::system_clock::now() +
                            milliseconds(1000));
       etcdserverpb::RangeResponse response;
@@ -237,6 +238,9 @@ class Client {
     {
       const std::lock_guard lock(mutex_);
       context_ = std::make_unique<grpc::ClientContext>();
+      // A call that waits also sees to the connection; if all only try and
+      // sleep, gRPC looks at it every 5 s.
+      context_->set_wait_for_ready(true);
       stream_ = stub_->Watch(context_.get());
     }
     for (size_t i = 0; i < logs_.size(); ++i) Create(i);
