@@ -1,36 +1,28 @@
 #include "rpc/claim.h"
 
-#include <charconv>
 #include <utility>
 #include <variant>
 
+#include "base/bytes.h"
 #include "engine/key_value.h"
 
 namespace strata {
 namespace {
 
-using etcdserverpb::Compare;
 using etcdserverpb::InternalRaftRequest;
 
 constexpr int64_t kGrantedSeconds = 60;
 
-std::string Hex(LeaseId lease) {
-  char text[17];
-  const auto end = std::to_chars(text, text + sizeof(text),
-                                 static_cast<uint64_t>(lease.value()), 16);
-  return {text, end.ptr};
-}
+}  // namespace
 
 void AddCreateCompare(const std::string& key, Revision created,
                       etcdserverpb::TxnRequest* txn) {
-  Compare* const compare = txn->add_compare();
+  etcdserverpb::Compare* const compare = txn->add_compare();
   compare->set_key(key);
-  compare->set_target(Compare::CREATE);
-  compare->set_result(Compare::EQUAL);
+  compare->set_target(etcdserverpb::Compare::CREATE);
+  compare->set_result(etcdserverpb::Compare::EQUAL);
   compare->set_create_revision(created.value());
 }
-
-}  // namespace
 
 std::string ClaimPrefixEnd(std::string prefix) {
   prefix.back() = static_cast<char>(prefix.back() + 1);
@@ -81,18 +73,22 @@ void Claim::GrantLease() {
 }
 
 void Claim::Enter() {
-  key_ = request_.name + "/" + Hex(lease_);
+  key_ = request_.name + "/" + HexId(static_cast<uint64_t>(lease_.value()));
   auto request = std::make_shared<InternalRaftRequest>();
   etcdserverpb::TxnRequest* const txn = request->mutable_txn();
   AddCreateCompare(key_, Revision(0), txn);
-  auto* const put = txn->add_success()->mutable_request_put();
-  put->set_key(key_);
-  put->set_value(request_.value);
-  put->set_lease(lease_.value());
+  AddPut(txn);
   txn->add_failure()->mutable_request_range()->set_key(key_);
   Propose(std::move(request), [this](const ApplyResult& result) {
     Entered(std::get<TxnResult>(result));
   });
+}
+
+void Claim::AddPut(etcdserverpb::TxnRequest* txn) const {
+  auto* const put = txn->add_success()->mutable_request_put();
+  put->set_key(key_);
+  put->set_value(request_.value);
+  put->set_lease(lease_.value());
 }
 
 void Claim::Entered(const TxnResult& result) {
@@ -103,7 +99,7 @@ void Claim::Entered(const TxnResult& result) {
     const auto kv = DecodeKeyValue(range.kvs.front());
     if (!kv.ok()) return End(kv.status());
     created_ = kv->create_revision;
-    if (kv->value != request_.value) return Proclaim();
+    if (done_ != nullptr && kv->value != request_.value) return Proclaim();
   }
   if (done_ == nullptr) return TakeBack();  // abandoned meanwhile
   Look();
@@ -115,10 +111,7 @@ void Claim::Proclaim() {
   auto request = std::make_shared<InternalRaftRequest>();
   etcdserverpb::TxnRequest* const txn = request->mutable_txn();
   AddCreateCompare(key_, created_, txn);
-  auto* const put = txn->add_success()->mutable_request_put();
-  put->set_key(key_);
-  put->set_value(request_.value);
-  put->set_lease(lease_.value());
+  AddPut(txn);
   Propose(std::move(request), [this](const ApplyResult& result) {
     if (!std::get<TxnResult>(result).succeeded) return End(request_.lost);
     Look();

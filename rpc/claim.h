@@ -16,6 +16,11 @@ namespace strata {
 // The end of the range of keys that begin with `prefix`, which ends with '/'.
 std::string ClaimPrefixEnd(std::string prefix);
 
+// The transaction holds only while the key is the one created at `created`; 0:
+// while there is none.
+void AddCreateCompare(const std::string& key, Revision created,
+                      etcdserverpb::TxnRequest* txn);
+
 // What a claim works on. All outlive it.
 struct ClaimWorld {
   Node* node = nullptr;
@@ -61,6 +66,7 @@ class Claim : public std::enable_shared_from_this<Claim> {
   void Enter();
   void Entered(const TxnResult& result);
   void Proclaim();
+  void AddPut(etcdserverpb::TxnRequest* txn) const;
   void Look();
   void LookNow();
   void CheckOwnKey();

@@ -8,7 +8,6 @@
 namespace strata {
 namespace {
 
-using etcdserverpb::Compare;
 using v3electionpb::CampaignRequest;
 using v3electionpb::LeaderRequest;
 using v3electionpb::LeaderResponse;
@@ -40,11 +39,8 @@ std::string EncodeLeader(const ResponseHeader& header, std::string_view kv) {
 template <typename Request>
 etcdserverpb::InternalRaftRequest* NewLeaderTxn(Request* request) {
   auto* const proposal = NewRaftRequest(request);
-  Compare* const compare = proposal->mutable_txn()->add_compare();
-  compare->set_key(request->leader().key());
-  compare->set_target(Compare::CREATE);
-  compare->set_result(Compare::EQUAL);
-  compare->set_create_revision(request->leader().rev());
+  AddCreateCompare(request->leader().key(), Revision(request->leader().rev()),
+                   proposal->mutable_txn());
   return proposal;
 }
 

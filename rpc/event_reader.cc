@@ -4,25 +4,21 @@
 
 namespace strata {
 
-// What the hub's callback finds, or finds gone. Bound to the loop but for the
-// pointer to itself.
-struct EventReader::Session : std::enable_shared_from_this<Session> {
-  // False once it is over.
-  bool ReadSome() {
+// What the hub's callback finds, or finds gone. Bound to the loop.
+struct EventReader::Session {
+  void ReadSome() {
     while (stream != nullptr) {
       const std::optional<WatchResponse> response = stream->Next();
-      if (!response.has_value()) return true;
+      if (!response.has_value()) return;
       if (response->canceled) {
         stream.reset();
-        read(nullptr, response->revision);
-        return false;
+        return read(nullptr, response->revision);
       }
       for (const auto& event : response->events) {
-        if (stream == nullptr) return false;  // stopped by what it read
+        if (stream == nullptr) return;  // stopped by what it read
         read(event.get(), response->revision);
       }
     }
-    return false;
   }
 
   std::unique_ptr<WatchStream> stream;

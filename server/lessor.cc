@@ -24,7 +24,9 @@ Lessor::Lessor(Loop* loop, Revoke revoke)
   anchor_->lessor = this;
 }
 
-Lessor::~Lessor() {
+Lessor::~Lessor() { Stop(); }
+
+void Lessor::Stop() {
   const std::lock_guard anchored(anchor_->mutex);
   anchor_->lessor = nullptr;
 }
@@ -170,7 +172,9 @@ void Lessor::StartRevokes() {
       if (ended_.empty() || revoking_ >= limits::kMaxPendingRevokes) break;
       id = ended_.front();
       ended_.pop_front();
-      if (!leases_.contains(id)) continue;
+      // Revoked by another, it may have been granted anew.
+      const auto at = leases_.find(id);
+      if (at == leases_.end() || !at->second.ended) continue;
       ++revoking_;
     }
     revoke_(id, [this, id](const Status& status) { EndRevoke(id, status); });
@@ -184,7 +188,7 @@ void Lessor::EndRevoke(LeaseId id, const Status& status) {
     const std::lock_guard lock(mutex_);
     --revoking_;
     const auto at = leases_.find(id);
-    if (!status.ok() && at != leases_.end()) {
+    if (!status.ok() && at != leases_.end() && at->second.ended) {
       wheel_.Set(&at->second, loop_->Now() + kRetry);
     }
     ScheduleWork();

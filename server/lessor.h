@@ -45,6 +45,9 @@ class Lessor {
   // reverse: nothing ends here any more.
   void Promote(const std::vector<LeaseRecord>& leases, Duration extend);
   void Demote();
+  // Nothing is revoked from here on. Waits for what runs on the loop; not on
+  // it. What a revocation needs must live until then.
+  void Stop();
 
   // The log has granted or revoked a lease. A revoked one may be unknown.
   void Granted(const LeaseRecord& lease);

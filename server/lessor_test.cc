@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "base/sim_loop.h"
 
@@ -34,6 +35,7 @@ class LessorTest : public ::testing::Test {
 
   // When each was revoked, in seconds.
   std::map<int64_t, double> revoked_;
+  std::set<int64_t> asked_;  // to be revoked
   int under_way_ = 0;
   int most_under_way_ = 0;
   Status outcome_;       // of revocations
@@ -41,6 +43,7 @@ class LessorTest : public ::testing::Test {
   SimWorld world_;
   std::unique_ptr<SimLoop> loop_ = world_.NewLoop("node");
   Lessor lessor_{loop_.get(), [this](LeaseId id, auto done) {
+                   asked_.insert(id.value());
                    most_under_way_ = std::max(most_under_way_, ++under_way_);
                    loop_->After(delay_, [this, id, done = std::move(done)] {
                      --under_way_;
@@ -103,6 +106,33 @@ TEST_F(LessorTest, ARefusedRevocationIsTriedAgain) {
   outcome_ = Status::Ok();
   world_.RunFor(seconds(2));
   EXPECT_EQ(revoked_.size(), 1u);
+}
+
+// More end than can be revoked at once; one that waits for its turn is revoked
+// by its client meanwhile, and granted again under its id.
+TEST_F(LessorTest, ALeaseGrantedAnewDoesNotEndWithTheOldOne) {
+  delay_ = milliseconds(500);
+  for (int id = 1; id <= 1001; ++id) Grant(id, 5);
+  world_.RunFor(milliseconds(5200));
+  EXPECT_EQ(under_way_, 1000);
+  int64_t waiting = 0;
+  for (int id = 1; id <= 1001; ++id) {
+    if (!asked_.contains(id)) waiting = id;
+  }
+  ASSERT_NE(waiting, 0);
+  lessor_.Revoked(LeaseId(waiting));
+  Grant(waiting, 100);
+  world_.RunFor(seconds(50));
+  EXPECT_EQ(revoked_.size(), 1000u);
+  EXPECT_FALSE(revoked_.contains(waiting));
+  EXPECT_GT(Remaining(waiting), 49);
+}
+
+TEST_F(LessorTest, NothingIsRevokedOnceStopped) {
+  Grant(1, 5);
+  lessor_.Stop();
+  world_.RunFor(seconds(30));
+  EXPECT_TRUE(revoked_.empty());
 }
 
 TEST_F(LessorTest, ManyEndTogetherABoundedNumberAtATime) {

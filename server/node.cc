@@ -85,7 +85,8 @@ class NodeImpl : public Node, private StateMachine {
   void ProposeRevoke(LeaseId id, std::function<void(Status)> done);
   void ProposeCompaction(Revision revision, std::function<void(Status)> done);
   void RaiseNoSpace(std::function<void(Status)> done);
-  bool WithinQuota(const etcdserverpb::InternalRaftRequest& request) const;
+  bool WithinQuota(const etcdserverpb::InternalRaftRequest& request,
+                   uint64_t tail_bytes) const;
 
   // Constant after construction.
   const NodeOptions options_;
@@ -177,6 +178,12 @@ Status NodeImpl::Start(DataDir dir) {
       member_id_, position, std::move(dir.wal), options_.max_wals,
       options_.durability, self, world_.loop, world_.logger);
   log_ = replicator_.get();
+  if (options_.backend != BackendKind::kMem) {
+    snapshotter_ = std::make_unique<Snapshotter>(
+        options_, world_, level_, store_.get(), &cluster_, replicator_.get(),
+        dir.snapshot_index);
+  }
+  // From here on there are proposals, these two's own.
   compactor_ = std::make_unique<AutoCompactor>(
       options_.auto_compaction, world_.loop,
       AutoCompactor::Store{[this] { return store_->revision(); },
@@ -186,11 +193,6 @@ Status NodeImpl::Start(DataDir dir) {
       world_.logger);
   compactor_->Start();
   lessor_.Promote(store_->leases().List(), kLeaseExtension);
-  if (options_.backend != BackendKind::kMem) {
-    snapshotter_ = std::make_unique<Snapshotter>(
-        options_, world_, level_, store_.get(), &cluster_, replicator_.get(),
-        dir.snapshot_index);
-  }
   world_.logger->Info("opened the data directory",
                       {{"data-dir", options_.data_dir},
                        {"member-id", HexId(member_id_.value())},
@@ -208,13 +210,14 @@ void NodeImpl::Propose(etcdserverpb::InternalRaftRequest* request,
   proposal->request = request;
   proposal->bytes = request->ByteSizeLong();
   proposal->reply = std::move(reply);
+  const uint64_t tail_bytes = store_->tail_bytes();
   if (proposal->bytes > options_.max_request_bytes) {
     proposal->reply(errors::RequestTooLarge());
-  } else if (!WithinQuota(*request)) {
+  } else if (!WithinQuota(*request, tail_bytes)) {
     RaiseNoSpace([reply = std::move(proposal->reply)](const Status&) {
       reply(errors::NoSpace());
     });
-  } else if (store_->tail_bytes() > limits::kTailBytesMax) {
+  } else if (tail_bytes > limits::kTailBytesMax) {
     proposal->reply(errors::TooManyRequests());
   } else {
     replicator_->Propose(std::move(proposal));
@@ -243,8 +246,8 @@ void NodeImpl::ProposeCompaction(Revision revision,
 
 // The data that are there, not the space that the file takes, count; what was
 // not yet flushed too.
-bool NodeImpl::WithinQuota(
-    const etcdserverpb::InternalRaftRequest& request) const {
+bool NodeImpl::WithinQuota(const etcdserverpb::InternalRaftRequest& request,
+                           uint64_t tail_bytes) const {
   const int64_t quota = options_.quota_backend_bytes != 0
                             ? options_.quota_backend_bytes
                             : kDefaultQuotaBytes;
@@ -252,8 +255,7 @@ bool NodeImpl::WithinQuota(
   const uint64_t cost = QuotaCost(request);
   if (cost == 0) return true;
   const BackendSizes sizes = store_->Sizes();
-  const uint64_t live =
-      sizes.in_use_bytes - sizes.pending_bytes + store_->tail_bytes();
+  const uint64_t live = sizes.in_use_bytes - sizes.pending_bytes + tail_bytes;
   return live + cost < static_cast<uint64_t>(quota);
 }
 
@@ -300,6 +302,9 @@ void NodeImpl::Fail(const Status& status) {
 
 Status NodeImpl::Stop() {
   replicator_->Stop();
+  // What they propose is refused by now; nothing of theirs may run later.
+  compactor_.reset();
+  lessor_.Stop();
   if (snapshotter_ != nullptr) snapshotter_->Stop();
   return store_->Close();
 }

@@ -1,4 +1,4 @@
-"""Leases, locks and snapshots by etcdctl, on etcd and on ours.
+"""Leases, locks, elections and snapshots by etcdctl, on etcd and on ours.
 
 Each test runs against both servers and expects the same: what holds for etcd
 holds for us.
@@ -94,6 +94,31 @@ class SessionTest(unittest.TestCase):
             holder.kill()
             holder.wait()
             self.assertEqual(start(server, "lock", "l", "echo", "mine").communicate(timeout=30)[0], "mine\n")
+        self.on_both(check)
+
+    def test_observers_hear_of_each_leader(self):
+        def check(server):
+            heard = scratch("session-") / "heard"
+
+            def elect(*args, out=subprocess.DEVNULL):
+                process = subprocess.Popen([ETCDCTL, f"--endpoints={server.endpoint}", "elect", *args],
+                                           env=clean_environment(), stdout=out, stderr=subprocess.DEVNULL)
+                self.addCleanup(process.wait)
+                self.addCleanup(process.kill)
+                return process
+
+            def claims():
+                return etcdctl(server, "get", "e/", "--prefix", "--keys-only").split()
+
+            with open(heard, "wb") as out:
+                elect("-l", "e", out=out)
+            first = elect("e", "one")
+            wait_for(lambda: heard.read_text().split()[1::2] == ["one"])
+            elect("e", "two")
+            wait_for(lambda: len(claims()) == 2)
+            self.assertEqual(heard.read_text().split()[1::2], ["one"])  # the second waits
+            first.terminate()
+            wait_for(lambda: heard.read_text().split()[1::2] == ["one", "two"])
         self.on_both(check)
 
     def test_a_snapshot_is_restored_by_etcdctl(self):
