@@ -26,7 +26,9 @@ import plots
 import server_compare as base
 
 TOP = base.TOP
-VALUE_BYTES, KEY_BYTES, REVISION_BYTES = 256, 32, 17
+VALUE_BYTES, KEY_BYTES = 256, 32
+# The key of a revision, and what a KeyValue has beside key and value.
+REVISION_BYTES, FIELD_BYTES = 17, 15
 PUTS_PER_SECOND = 4000
 SCAN_PAGE = 10_000
 TIMELINE_SECONDS = 0.25
@@ -126,9 +128,9 @@ class Run:
         return json.loads(self.ctl(member, "endpoint", "status", "-w", "json"))[0]["Status"]["dbSize"] / 1e6
 
     def live_megabytes(self, member):
-        """Of the revisions that the compaction left and of those after it: keys and values alone."""
+        """Of the revisions that the compaction left and of those after it: keys and values in the file."""
         rows = self.args.keys + self.revision(member) - self.compacted
-        return rows * (REVISION_BYTES + KEY_BYTES + VALUE_BYTES) / 1e6
+        return rows * (REVISION_BYTES + FIELD_BYTES + KEY_BYTES + VALUE_BYTES) / 1e6
 
     def restart(self, member):
         """Seconds from the start of the process to the answer of a read."""
