@@ -91,7 +91,7 @@ class Run:
     def puts_during(self, member, work):
         """The latencies of steady puts while `work` is done, and its result."""
         flags = [f"--rate={self.args.rate}", "--outstanding=256", "--connections=8", "--warm-up-ms=200",
-                 "--duration-ms=3600000", "--until-input-ends", "--seed=7",
+                 "--duration-ms=3600000", "--until-input-ends", "--seed=7", "--keep-going",
                  f"--timeline-ms={int(TIMELINE_SECONDS * 1000)}"]
         puts = subprocess.Popen(self.bench_command(member, "put", flags), stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -169,6 +169,7 @@ class Run:
         def add(name, puts):
             for quantile in ("p99", "p999", "max"):
                 found[f"put {quantile} {name}, ms"] = puts[f"{quantile}_us"] / 1000
+            found[f"puts failed {name}"] = puts["failed"]
 
         quiet, _ = self.puts_during(member, lambda: time.sleep(self.args.seconds))
         add("alone", quiet)
