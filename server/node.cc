@@ -12,6 +12,7 @@
 #include "server/cluster.h"
 #include "server/compaction_waiters.h"
 #include "server/data_dir.h"
+#include "server/describe_request.h"
 #include "server/errors.h"
 #include "server/id_generator.h"
 #include "server/lessor.h"
@@ -36,6 +37,7 @@ class NodeImpl : public Node, private StateMachine {
         member_id_(dir->member),
         cluster_id_(dir->cluster),
         level_(dir->level),
+        slow_log_(options.warning_apply_duration, world.loop, world.logger),
         ids_(dir->member, world.loop->WallNow()),
         cluster_(dir->snapshot_membership),
         lessor_(world.loop, [this](LeaseId id, auto done) {
@@ -72,10 +74,13 @@ class NodeImpl : public Node, private StateMachine {
     return replicator_->GetStatus();
   }
   Membership membership() const override { return cluster_.membership(); }
+  NodeStats stats() const override;
+  SlowLog* slow_log() override { return &slow_log_; }
   Status Stop() override;
 
  private:
   void Apply(std::span<const CommittedEntry> entries) override;
+  Time Applied(const CommittedEntry& entry, Time began, const Status& status);
   void Fail(const Status& status) override;
   Status OpenStore(DataDir* dir);
   Status Replay(const DataDir& dir);
@@ -85,6 +90,7 @@ class NodeImpl : public Node, private StateMachine {
   void ProposeRevoke(LeaseId id, std::function<void(Status)> done);
   void ProposeCompaction(Revision revision, std::function<void(Status)> done);
   void RaiseNoSpace(std::function<void(Status)> done);
+  int64_t Quota() const;
   bool WithinQuota(const etcdserverpb::InternalRaftRequest& request,
                    uint64_t tail_bytes) const;
 
@@ -95,6 +101,8 @@ class NodeImpl : public Node, private StateMachine {
   const ClusterId cluster_id_;
   const Level level_;
 
+  NodeCounters counters_;
+  SlowLog slow_log_;
   IdGenerator ids_;
   Cluster cluster_;
   Alarms alarms_;
@@ -137,7 +145,8 @@ Status NodeImpl::OpenStore(DataDir* dir) {
       AppliedTo{.store = store_.get(),
                 .cluster = &cluster_,
                 .alarms = &alarms_,
-                .lessor = &lessor_},
+                .lessor = &lessor_,
+                .counters = &counters_},
       options_.min_lease_ttl_seconds,
       [this](Revision revision) { compactions_.Finished(revision); });
   return alarms_.Restore(*store_);
@@ -176,12 +185,12 @@ Status NodeImpl::Start(DataDir dir) {
   StateMachine* const self = this;
   replicator_ = std::make_unique<LocalReplicator>(
       member_id_, position, std::move(dir.wal), options_.max_wals,
-      options_.durability, self, world_.loop, world_.logger);
+      options_.durability, self, world_.loop, world_.logger, &counters_);
   log_ = replicator_.get();
   if (options_.backend != BackendKind::kMem) {
     snapshotter_ = std::make_unique<Snapshotter>(
         options_, world_, level_, store_.get(), &cluster_, replicator_.get(),
-        dir.snapshot_index);
+        dir.snapshot_index, &counters_);
   }
   // From here on there are proposals, these two's own.
   compactor_ = std::make_unique<AutoCompactor>(
@@ -210,6 +219,7 @@ void NodeImpl::Propose(etcdserverpb::InternalRaftRequest* request,
   proposal->request = request;
   proposal->bytes = request->ByteSizeLong();
   proposal->reply = std::move(reply);
+  proposal->proposed = world_.loop->Now();
   const uint64_t tail_bytes = store_->tail_bytes();
   if (proposal->bytes > options_.max_request_bytes) {
     proposal->reply(errors::RequestTooLarge());
@@ -244,13 +254,16 @@ void NodeImpl::ProposeCompaction(Revision revision,
   ProposeOwn(request, std::move(done));
 }
 
+int64_t NodeImpl::Quota() const {
+  return options_.quota_backend_bytes != 0 ? options_.quota_backend_bytes
+                                           : kDefaultQuotaBytes;
+}
+
 // The data that are there, not the space that the file takes, count; what was
 // not yet flushed too.
 bool NodeImpl::WithinQuota(const etcdserverpb::InternalRaftRequest& request,
                            uint64_t tail_bytes) const {
-  const int64_t quota = options_.quota_backend_bytes != 0
-                            ? options_.quota_backend_bytes
-                            : kDefaultQuotaBytes;
+  const int64_t quota = Quota();
   if (quota < 0) return true;
   const uint64_t cost = QuotaCost(request);
   if (cost == 0) return true;
@@ -279,6 +292,7 @@ StatusOr<Duration> NodeImpl::LeaseTimeLeft(LeaseId id) const {
 }
 
 void NodeImpl::Apply(std::span<const CommittedEntry> entries) {
+  Time began = world_.loop->Now();
   for (const CommittedEntry& entry : entries) {
     if (!applier_->damage().ok()) {
       entry.proposal->reply(applier_->damage());
@@ -287,12 +301,56 @@ void NodeImpl::Apply(std::span<const CommittedEntry> entries) {
     StatusOr<ApplyResult> result =
         applier_->Apply(*entry.proposal->request, entry.index, entry.term);
     if (!applier_->damage().ok()) Fail(applier_->damage());
+    began = Applied(entry, began, result.status());
     entry.proposal->reply(std::move(result));
   }
   watch_hub_->Published();
   if (snapshotter_ != nullptr && applier_->damage().ok()) {
     snapshotter_->Applied(entries.back().index, entries.back().term);
   }
+}
+
+// Tells of it if it took long. Returns the time, when the next one begins.
+Time NodeImpl::Applied(const CommittedEntry& entry, Time began,
+                       const Status& status) {
+  const Time now = world_.loop->Now();
+  const Proposal& proposal = *entry.proposal;
+  const auto describe = [&] { return DescribeRequest(*proposal.request); };
+  if (slow_log_.IsSlow(now - began)) {
+    slow_log_.ApplyTook(now - began, "", status, describe);
+  }
+  if (slow_log_.IsSlow(now - proposal.proposed)) {
+    slow_log_.RequestTook(
+        now - proposal.proposed,
+        {{"waited for the batch before",
+          proposal.batch_began - proposal.proposed},
+         {"written to the log and synced",
+          proposal.logged - proposal.batch_began},
+         {"waited for the rest of its batch", began - proposal.logged},
+         {"applied", now - began}},
+        describe);
+  }
+  return now;
+}
+
+NodeStats NodeImpl::stats() const {
+  const Lessor::Counts leases = lessor_.counts();
+  return {.store = store_->stats(),
+          .log_bytes = counters_.log_bytes.load(std::memory_order_relaxed),
+          .log_sync = counters_.log_sync.Read(),
+          .snap_save = counters_.snap_save.Read(),
+          .proposals_pending = replicator_->GetStatus().pending,
+          .proposals_failed =
+              counters_.proposals_failed.load(std::memory_order_relaxed),
+          .slow_applies = slow_log_.slow_applies(),
+          .quota_bytes = Quota(),
+          .leases_granted =
+              counters_.leases_granted.load(std::memory_order_relaxed),
+          .leases_revoked =
+              counters_.leases_revoked.load(std::memory_order_relaxed),
+          .leases_renewed = leases.renewed,
+          .leases_expired = leases.expired,
+          .lease_ttl = counters_.lease_ttl.Read()};
 }
 
 void NodeImpl::Fail(const Status& status) {
