@@ -154,7 +154,14 @@ void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
   flags->Add(NumberFlag("snapshot-count", &node->snapshot_count,
                         "Log entries between raft snapshots."));
   flags->Add(UrlsFlag("listen-client-urls", &options->listen_client_urls,
-                      "Comma-separated URLs to serve clients on."));
+                      "Comma-separated URLs to serve clients on: gRPC and, "
+                      "unless the next flag is given, HTTP."));
+  flags->Add(UrlsFlag("listen-client-http-urls",
+                      &options->listen_client_http_urls,
+                      "URLs for HTTP alone, which the client URLs then do not "
+                      "serve."));
+  flags->Add(UrlsFlag("listen-metrics-urls", &options->listen_metrics_urls,
+                      "URLs for /metrics and /health alone, besides."));
   flags->Add(NumberFlag("max-snapshots", &node->max_snapshots,
                         "Snapshot files kept (0 is all)."));
   flags->Add(
@@ -477,10 +484,12 @@ Status Complete(const FlagSet& flags, StratadOptions* options) {
   ASSIGN_OR_RETURN(
       node->auto_compaction,
       ParseCompaction(options->compaction_mode, options->compaction_retention));
-  for (const std::string& url : options->listen_client_urls) {
-    ASSIGN_OR_RETURN(std::string address, ListenAddress(url));
-    options->grpc.addresses.push_back(std::move(address));
-  }
+  ASSIGN_OR_RETURN(options->client_urls,
+                   ParseListenUrls(options->listen_client_urls));
+  ASSIGN_OR_RETURN(options->client_http_urls,
+                   ParseListenUrls(options->listen_client_http_urls));
+  ASSIGN_OR_RETURN(options->metrics_urls,
+                   ParseListenUrls(options->listen_metrics_urls));
   return Status::Ok();
 }
 

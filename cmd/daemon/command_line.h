@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cmd/daemon/logger.h"
+#include "cmd/daemon/values.h"
 #include "rpc/grpc_server.h"
 #include "rpc/http/access.h"
 #include "rpc/services.h"
@@ -29,6 +30,12 @@ struct StratadOptions {
   bool lease_checkpoint = false;
   bool lease_checkpoint_persist = false;
   std::vector<std::string> listen_client_urls;
+  // With these the ones above are gRPC's alone.
+  std::vector<std::string> listen_client_http_urls = {};
+  std::vector<std::string> listen_metrics_urls = {};
+  std::vector<ListenUrl> client_urls = {};  // the same, to be listened on
+  std::vector<ListenUrl> client_http_urls = {};
+  std::vector<ListenUrl> metrics_urls = {};
   std::vector<std::string> listen_peer_urls;  // checked, not listened on yet
   std::string compaction_mode = "periodic";
   std::string compaction_retention = "0";
