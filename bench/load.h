@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "bench/histogram.h"
@@ -25,6 +26,8 @@ struct LoadOptions {
   double rate = 0;
   // Waits for a server that is not there yet.
   bool wait_for_ready = false;
+  // How long a stretch of LoadResult::slowest is; 0: not wanted.
+  std::chrono::milliseconds timeline{0};
   // Ends the load, from any thread; null: nobody does.
   const std::atomic<bool>* stop = nullptr;
 };
@@ -33,6 +36,8 @@ struct LoadResult {
   uint64_t calls = 0;  // answered within the time that counts
   double seconds = 0;
   Histogram latency;
+  // The slowest call that was answered in each stretch of time; 0: none was.
+  std::vector<std::chrono::nanoseconds> slowest;
   // CPU time, all threads, while it counted.
   std::chrono::nanoseconds client_cpu{0};
   std::chrono::nanoseconds server_cpu{0};

@@ -25,9 +25,13 @@ namespace strata {
 namespace {
 
 // Keys of the index in one step: some 50 microseconds with the lock held alone.
+// Without a pause behind it who waits for the lock would find it taken again.
 constexpr size_t kIndexStepKeys = 256;
+constexpr Duration kIndexPause = std::chrono::microseconds(100);
 // A change beside the one before costs less: so many count as one at most.
 constexpr uint64_t kSideBySide = 10;
+// Between steps, at least: as long as the step took, so that the disk is free
+// for the log half of the time.
 constexpr Duration kStepPause = std::chrono::milliseconds(1);
 
 }  // namespace
@@ -75,20 +79,23 @@ void StoreImpl::CompactStep() {
     job = &compactions_.front();
     if (Held(*job)) return PostCompactStep(kStepPause);
   }
-  Duration pause = Duration::zero();
+  Duration pause = kIndexPause;
   const Time began = options_.flusher->Now();
   if (!job->began) job->began = began;
   if (job->stage == Revision(0)) BeginStage(job);
-  const bool index_done = job->index_done || CompactIndex(job);
+  const bool in_index = !job->index_done;
+  const bool through = CompactIndex(job);
   const Time walked = options_.flusher->Now();
-  counters_.compaction_index_pause_ms.AddMilliseconds(walked - began);
-  if (index_done) {
+  if (in_index) {
+    counters_.compaction_index_pause_ms.AddMilliseconds(walked - began);
+  }
+  if (through) {
     if (!WatermarkFlushed(*job)) return;  // the flush goes on with it
     const Status status = EraseBatch(job);
-    counters_.compaction_pause_ms.AddMilliseconds(options_.flusher->Now() -
-                                                  walked);
+    const Duration took = options_.flusher->Now() - walked;
+    counters_.compaction_pause_ms.AddMilliseconds(took);
     if (!status.ok() && !Survives(status)) return;
-    pause = status.ok() ? kStepPause : NextRetry();
+    pause = status.ok() ? std::max(kStepPause, took) : NextRetry();
     if (status.ok() && EndStage(job)) FinishCompaction(job);
   }
   std::lock_guard<std::mutex> lock(tail_mutex_);

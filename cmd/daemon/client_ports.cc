@@ -7,6 +7,8 @@
 
 #include "base/env.h"
 #include "rpc/gateway/gateway.h"
+#include "rpc/http/access.h"
+#include "rpc/metrics.h"
 
 namespace strata {
 namespace {
@@ -17,14 +19,20 @@ uint64_t FileLimit() {
   return limit.rlim_cur;
 }
 
-std::vector<HttpRoute> ClientRoutes(const StratadOptions& options, Node* node,
-                                    Services* services, PlainHttp* plain) {
-  std::vector<HttpRoute> routes =
-      GatewayRoutes({.level = node->level(),
-                     .max_request_bytes = options.grpc.max_request_bytes},
-                    services->Methods(), services->Streams());
-  std::ranges::move(plain->Routes(), std::back_inserter(routes));
-  return routes;
+// The gateway, if it is to be, and the plain paths.
+std::vector<HttpRoute> ClientRoutes(const StratadOptions& options, Level level,
+                                    const std::vector<UnaryMethod>& methods,
+                                    const std::vector<StreamMethod>& streams,
+                                    PlainHttp* plain) {
+  std::vector<HttpRoute> routes = plain->Routes();
+  if (options.http.gateway) {
+    std::ranges::move(
+        GatewayRoutes({.level = level,
+                       .max_request_bytes = options.grpc.max_request_bytes},
+                      methods, streams),
+        std::back_inserter(routes));
+  }
+  return WithAccess(options.http.access, std::move(routes));
 }
 
 void LogServing(const ListenUrl& url, std::string_view what, Logger* logger) {
@@ -40,10 +48,15 @@ void LogServing(const ListenUrl& url, std::string_view what, Logger* logger) {
 
 }  // namespace
 
-ClientPorts::ClientPorts(Node* node, Loop* timer, Logger* logger)
-    : plain_({.node = node,
+ClientPorts::ClientPorts(const StratadOptions& options, Node* node, Loop* timer,
+                         Logger* logger)
+    : node_(node),
+      calls_(options.warning_unary_duration, timer, logger),
+      plain_({.node = node,
               .loop = timer,
               .logger = logger,
+              .metrics = [this] { return MetricsPage(); },
+              .command_line = options.command_line,
               .file_descriptor_limit = FileLimit()}) {}
 
 ClientPorts::~ClientPorts() = default;
@@ -51,7 +64,8 @@ ClientPorts::~ClientPorts() = default;
 StatusOr<std::unique_ptr<ClientPorts>> ClientPorts::Open(
     const StratadOptions& options, Node* node, Services* services,
     CombiningLoop* node_loop, Loop* timer, Logger* logger) {
-  std::unique_ptr<ClientPorts> ports(new ClientPorts(node, timer, logger));
+  std::unique_ptr<ClientPorts> ports(
+      new ClientPorts(options, node, timer, logger));
   const Status started =
       ports->Start(options, node, services, node_loop, logger);
   if (!started.ok()) {
@@ -64,11 +78,14 @@ StatusOr<std::unique_ptr<ClientPorts>> ClientPorts::Open(
 Status ClientPorts::Start(const StratadOptions& options, Node* node,
                           Services* services, CombiningLoop* node_loop,
                           Logger* logger) {
-  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(options.grpc, services->Methods(),
-                                            services->Streams(), node_loop));
-  http_ =
-      HttpServer::New(&thread_, ClientRoutes(options, node, services, &plain_));
-  metrics_ = HttpServer::New(&thread_, plain_.MetricsRoutes());
+  const std::vector<UnaryMethod> methods = calls_.Observe(services->Methods());
+  const std::vector<StreamMethod> streams = calls_.Observe(services->Streams());
+  ASSIGN_OR_RETURN(
+      grpc_, GrpcServer::Start(options.grpc, methods, streams, node_loop));
+  http_ = HttpServer::New(&thread_, ClientRoutes(options, node->level(),
+                                                 methods, streams, &plain_));
+  metrics_ = HttpServer::New(
+      &thread_, WithAccess(options.http.access, plain_.MetricsRoutes()));
   const FrontOptions front = {
       .listen = {.env = Env::Posix(), .logger = logger}};
   ASSIGN_OR_RETURN(front_, Front::Start(&thread_, front, Addresses(options)));
@@ -104,6 +121,12 @@ std::vector<FrontAddress> ClientPorts::Addresses(
     add(url, nullptr, metrics_.get());
   }
   return addresses;
+}
+
+std::string ClientPorts::MetricsPage() const {
+  return MetricsText({.node = node_, .calls = &calls_, .health = [this] {
+                        return plain_.counts();
+                      }});
 }
 
 void ClientPorts::Shutdown(Duration grace) {

@@ -2,6 +2,7 @@
 #define STRATA_CMD_DAEMON_CLIENT_PORTS_H_
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/combining_loop.h"
@@ -9,6 +10,7 @@
 #include "base/loop.h"
 #include "base/status.h"
 #include "cmd/daemon/command_line.h"
+#include "rpc/call_stats.h"
 #include "rpc/front.h"
 #include "rpc/grpc_server.h"
 #include "rpc/http/server.h"
@@ -34,13 +36,18 @@ class ClientPorts {
   void Shutdown(Duration grace);
 
  private:
-  ClientPorts(Node* node, Loop* timer, Logger* logger);
+  ClientPorts(const StratadOptions& options, Node* node, Loop* timer,
+              Logger* logger);
 
   Status Start(const StratadOptions& options, Node* node, Services* services,
                CombiningLoop* node_loop, Logger* logger);
   std::vector<FrontAddress> Addresses(const StratadOptions& options) const;
 
+  std::string MetricsPage() const;
+
+  Node* const node_;
   IoThread thread_{"front"};
+  CallObserver calls_;
   PlainHttp plain_;
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<HttpServer> http_;     // all paths

@@ -241,7 +241,7 @@ void AddBtreeFlags(NodeOptions* node, FlagSet* flags) {
       "Strata's own: bytes of a page of a new file; 0 is the system's.",
       [btree](uint64_t bytes) { return TakePageSize(bytes, btree); }));
   flags->Add(CheckedFlag(
-      "backend-fill-percent", "90",
+      "backend-fill-percent", "100",
       "Strata's own: how full the pages of a split are, 10 to 100.",
       [btree](uint64_t percent) { return TakeFillPercent(percent, btree); }));
   flags->Add(NumberFlag("backend-initial-mmap-size", &btree->initial_mmap_bytes,
@@ -585,10 +585,14 @@ CommandLine ParseCommandLine(const std::vector<std::string>& arguments,
     error = given.set.ParseEnvironment(env, &options->warnings);
   }
   if (error.exit_code != 0) return Refuse(error);
-  if (given.config_file.empty()) return Finish(given, &result);
+  if (given.config_file.empty()) {
+    options->command_line = arguments;
+    return Finish(given, &result);
+  }
   Flags filed(options);
   error = TakeConfigFile(given.config_file, options, &filed);
   if (error.exit_code != 0) return Refuse(error);
+  options->command_line = arguments;
   return Finish(filed, &result);
 }
 

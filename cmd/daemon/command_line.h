@@ -25,6 +25,7 @@ struct StratadOptions {
   GrpcServerOptions grpc;
   HttpOptions http;
   LogOptions log;
+  std::vector<std::string> command_line = {};  // as it was, for /debug/vars
   Duration warning_unary_duration = std::chrono::milliseconds(300);
   // Taken, and without effect on one member.
   bool lease_checkpoint = false;

@@ -86,6 +86,7 @@ class Database : public Backend {
   const BtreeOptions options_;
   const PlantedBugs bugs_;
   Freelist freelist_;
+  PageBuffers buffers_;
   Scrubber scrubber_;
   std::shared_ptr<PageNotes> notes_;
   Status failed_;                       // what ended writing for good
@@ -226,6 +227,7 @@ Status Database::TryCommit(const Changes& changes, bool shrink, bool* decided) {
   const State& current = *states_.back();
   // What rotted since it was found sound must not be copied under a new sum.
   Transaction tx(current.source().CheckedAgain(), current.meta(), &freelist_,
+                 &buffers_,
                  {.fill = shrink ? 1.0 : options_.fill_fraction,
                   .freelist_sync = options_.freelist_sync,
                   .shrink = shrink});
