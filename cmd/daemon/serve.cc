@@ -7,7 +7,7 @@
 #include "base/combining_loop.h"
 #include "base/env.h"
 #include "base/loop.h"
-#include "rpc/grpc_server.h"
+#include "cmd/daemon/client_ports.h"
 #include "rpc/services.h"
 #include "server/node.h"
 
@@ -59,19 +59,12 @@ Status ServeNode(const StratadOptions& options, Node* node, CombiningLoop* loop,
                  const std::function<void()>& wait) {
   Services services(node, loops, options.kv,
                     {.max_request_bytes = options.grpc.max_request_bytes});
-  ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> server,
-                   GrpcServer::Start(options.grpc, services.Methods(),
-                                     services.Streams(), loop));
-  logger->Info("ready to serve client requests");
-  for (const std::string& address : options.grpc.addresses) {
-    logger->Info(
-        "serving client traffic insecurely; anyone who can connect may read "
-        "and write",
-        {{"address", address}});
-  }
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<ClientPorts> ports,
+      ClientPorts::Open(options, node, &services, loop, loops.claims, logger));
   wait();
   logger->Info("stopping: finishing the calls that are being served");
-  server->Shutdown(kGrace);
+  ports->Shutdown(kGrace);
   return Status::Ok();
 }
 

@@ -27,7 +27,12 @@ LIBRARIES = {
     "grpcpp/": ["rpc"],
     "google/protobuf/": ["server", "rpc"],
     "absl/": ["rpc"],
+    # Sockets and HTTP; TLS.
+    "boost/": ["rpc"],
+    "openssl/ssl.h": ["rpc"],
     "spdlog/": ["cmd"],
+    "yaml-cpp/": ["cmd"],
+    "prometheus/": ["rpc"],
     "leveldb/": ["engine"],
     "CLI/": ["cmd"],
     "nlohmann/": ["snapshot", "server", "rpc", "cmd"],
