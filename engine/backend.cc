@@ -30,11 +30,16 @@ std::string_view TableName(Table table) {
 }
 
 void Batch::Put(Table table, std::string_view key, std::string_view value) {
-  changes_.push_back({table, false, std::string(key), std::string(value)});
+  PutBorrowed(table, key, arena_.Copy(value));
+}
+
+void Batch::PutBorrowed(Table table, std::string_view key,
+                        std::string_view value) {
+  changes_.push_back({table, false, arena_.Copy(key), value});
 }
 
 void Batch::Erase(Table table, std::string_view key) {
-  changes_.push_back({table, true, std::string(key), std::string()});
+  changes_.push_back({table, true, arena_.Copy(key), {}});
 }
 
 // For backends that keep no free space.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "engine/arena.h"
 
 namespace strata {
 
@@ -35,23 +36,27 @@ inline constexpr uint64_t kMaxBackendKeyBytes = 32768;
 inline constexpr uint64_t kMaxBackendValueBytes = (uint64_t{1} << 31) - 2;
 
 // Changes that become visible and durable together, applied in order.
-// A value; the bytes are copied in.
+// Can be moved, not copied. Used by one thread.
 class Batch {
  public:
+  // The bytes are the batch's, or borrowed.
   struct Change {
     Table table;
     bool erase;
-    std::string key;
-    std::string value;
+    std::string_view key;
+    std::string_view value;
   };
 
   void Put(Table table, std::string_view key, std::string_view value);
+  // As Put, but `value` is not copied: it must outlive the batch.
+  void PutBorrowed(Table table, std::string_view key, std::string_view value);
   void Erase(Table table, std::string_view key);  // a missing key is fine
   const std::vector<Change>& changes() const { return changes_; }
   bool empty() const { return changes_.empty(); }
-  void Clear() { changes_.clear(); }
+  void Clear() { *this = Batch(); }
 
  private:
+  Arena arena_;
   std::vector<Change> changes_;
 };
 

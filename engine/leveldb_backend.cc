@@ -323,7 +323,7 @@ Status LeveldbBackend::Write(const Batch& batch) {
     if (change.erase) {
       rows.Delete(key);
     } else {
-      rows.Put(key, change.value);
+      rows.Put(key, SliceOf(change.value));
     }
   }
   uint64_t live = live_bytes_.load();

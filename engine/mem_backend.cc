@@ -121,7 +121,7 @@ class MemBackend : public Backend {
         found->second = change.value;
       }
     } else if (!change.erase) {
-      table->emplace(change.key, change.value);
+      table->emplace(std::string(change.key), std::string(change.value));
     }
     if (!change.erase) {
       current_->bytes += change.key.size() + change.value.size();

@@ -1,7 +1,5 @@
 #include "engine/tail.h"
 
-#include <algorithm>
-
 #include "engine/meta.h"
 
 namespace strata {
@@ -17,23 +15,9 @@ char* Run::Append(ChangeId id, size_t value_bytes, bool tombstone) {
     CHECK_EQ(id.main, next - 1);
     CHECK_EQ(starts_[starts_.size() - 1] + id.sub, values_.size());
   }
-  char* data = Allocate(value_bytes);
+  char* data = arena_.Allocate(value_bytes);
   values_.Append({data, static_cast<uint32_t>(value_bytes), tombstone});
   CountChange(value_bytes);
-  return data;
-}
-
-char* Run::Allocate(size_t bytes) {
-  if (bytes > free_bytes_) {
-    const size_t size = std::max(bytes, kBlockBytes);
-    blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
-    if (size > kBlockBytes) return blocks_.back().get();
-    free_ = blocks_.back().get();
-    free_bytes_ = size;
-  }
-  char* data = free_;
-  free_ += bytes;
-  free_bytes_ -= bytes;
   return data;
 }
 
@@ -96,8 +80,9 @@ void Run::EndEntry(LogIndex index, Term term) {
 Batch Run::ToBatch(Level level) const {
   Batch batch;
   ForEach(Revision(INT64_MAX), [&batch](const Entry& entry) {
-    batch.Put(Table::kKey, RevisionKey(entry.id, entry.tombstone).view(),
-              entry.value);
+    batch.PutBorrowed(Table::kKey,
+                      RevisionKey(entry.id, entry.tombstone).view(),
+                      entry.value);
   });
   {
     std::lock_guard<std::mutex> lock(records_mutex_);

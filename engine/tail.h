@@ -13,6 +13,7 @@
 
 #include "base/types.h"
 #include "engine/append_array.h"
+#include "engine/arena.h"
 #include "engine/backend.h"
 #include "engine/key_value.h"
 #include "engine/level.h"
@@ -84,11 +85,10 @@ class Run {
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
   uint64_t sequence() const { return sequence_; }
 
-  // All of it, for the backend. REQUIRES: no more is added
+  // All of it, for the backend; borrows the values. REQUIRES: no more is added
   Batch ToBatch(Level level) const;
 
  private:
-  static constexpr size_t kBlockBytes = 256 << 10;
   static constexpr uint64_t kChangeOverhead = 64;
 
   struct Value {
@@ -102,7 +102,6 @@ class Run {
   template <typename Visit>
   void VisitRevision(size_t i, size_t revisions, size_t values,
                      const Visit& visit) const;
-  char* Allocate(size_t bytes);
   void CountChange(size_t bytes);
 
   const uint64_t sequence_;
@@ -112,9 +111,7 @@ class Run {
   AppendArray<uint64_t> starts_;
 
   // The adding thread's.
-  std::vector<std::unique_ptr<char[]>> blocks_;
-  char* free_ = nullptr;
-  size_t free_bytes_ = 0;
+  Arena arena_;
   LogIndex index_;
   Term term_;
 

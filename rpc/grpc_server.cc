@@ -13,7 +13,6 @@
 #include <memory>
 #include <utility>
 
-#include "rpc/grpc_stream.h"
 #include "rpc/grpc_worker.h"
 
 namespace strata {
@@ -93,8 +92,8 @@ class GrpcServerImpl : public GrpcServer {
   GrpcServerImpl(const GrpcServerOptions& options,
                  std::vector<UnaryMethod> methods,
                  std::vector<StreamMethod> streams, CombiningLoop* loop)
-      : stream_service_(std::move(streams)),
-        shared_{.service = RawService(std::move(methods)),
+      : shared_{.service = RawService(std::move(methods)),
+                .stream_service = RawStreamService(std::move(streams)),
                 .generic = {},
                 .loop = loop,
                 .max_message_bytes =
@@ -113,29 +112,24 @@ class GrpcServerImpl : public GrpcServer {
                                grpc::InsecureServerCredentials(), &ports_[i]);
     }
     builder.RegisterService(&shared_.service);
+    builder.RegisterService(&shared_.stream_service);
     builder.RegisterAsyncGenericService(&shared_.generic);
     for (int i = 0; i < options.threads; ++i) {
       workers_.push_back(
           std::make_unique<GrpcWorker>(&shared_, builder.AddCompletionQueue()));
     }
-    builder.RegisterService(&stream_service_);
-    stream_worker_ = std::make_unique<GrpcStreamWorker>(
-        &stream_service_, builder.AddCompletionQueue(),
-        shared_.max_message_bytes);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) return ListenError(options);
     for (const auto& worker : workers_) {
       worker->Run(NewThread(), shared_.loop == nullptr ? nullptr : NewThread());
     }
-    threads_.push_back(NewThreadedLoop("grpc-streams"));
-    threads_.back()->Post([this] { stream_worker_->Run(); });
     return Status::Ok();
   }
 
   std::vector<int> ports() const override { return ports_; }
 
   void Shutdown(Duration grace) override {
-    stream_worker_->FinishAll();
+    for (const auto& worker : workers_) worker->FinishStreams();
     server_->Shutdown(
         gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
                      gpr_time_from_millis(Milliseconds(grace), GPR_TIMESPAN)));
@@ -159,10 +153,8 @@ class GrpcServerImpl : public GrpcServer {
     return UnavailableError("cannot listen");
   }
 
-  RawStreamService stream_service_;
   GrpcShared shared_;
   std::vector<int> ports_;
-  std::unique_ptr<GrpcStreamWorker> stream_worker_;
   std::vector<std::unique_ptr<GrpcWorker>> workers_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::unique_ptr<Loop>> threads_;

@@ -55,36 +55,36 @@ RawStreamService::RawStreamService(std::vector<StreamMethod> methods)
   }
 }
 
-// What comes back from the queue: which operation of which stream has ended.
-class GrpcStreamWorker::Tag {
+// Which operation of which stream has ended.
+class GrpcStreams::Tag : public GrpcEvent {
  public:
   using Then = void (Stream::*)(bool ok);
 
   Tag(Stream* stream, Then then) : stream_(stream), then_(then) {}
 
-  void Happened(bool ok) { (stream_->*then_)(ok); }
+  void Happened(bool ok) override { (stream_->*then_)(ok); }
 
  private:
   Stream* const stream_;
   const Then then_;
 };
 
-// One call. The handler is called on the worker's thread alone; messages to be
+// One call. The handler is called on the poller's thread alone; messages to be
 // sent come from any.
 //
 // It lives until every operation it began has come back: `operations_` counts
 // them, and none begins after the call is over.
-class GrpcStreamWorker::Stream : public StreamSink,
-                                 public std::enable_shared_from_this<Stream> {
+class GrpcStreams::Stream : public StreamSink,
+                            public std::enable_shared_from_this<Stream> {
  public:
-  Stream(GrpcStreamWorker* worker, size_t method)
-      : worker_(worker), method_(method), stream_(&context_) {}
+  Stream(GrpcStreams* all, size_t method)
+      : all_(all), method_(method), stream_(&context_) {}
 
   void Await() {
     context_.AsyncNotifyWhenDone(&over_tag_);
-    worker_->service_->RequestAsyncBidiStreaming(
-        static_cast<int>(method_), &context_, &stream_, worker_->queue_.get(),
-        worker_->queue_.get(), &accepted_tag_);
+    all_->service_->RequestAsyncBidiStreaming(static_cast<int>(method_),
+                                              &context_, &stream_, all_->queue_,
+                                              all_->queue_, &accepted_tag_);
   }
 
   bool Writable() const override {
@@ -129,10 +129,10 @@ class GrpcStreamWorker::Stream : public StreamSink,
   }
 
   size_t method() const { return method_; }
-  // On the worker's thread; the call has been accepted.
+  // On the poller's thread; the call has been accepted.
   void Open() {
     operations_ = 2;  // its end, and the first read
-    handler_ = worker_->service_->methods()[method_].open(shared_from_this());
+    handler_ = all_->service_->methods()[method_].open(shared_from_this());
     stream_.Read(&incoming_, &read_tag_);
   }
 
@@ -178,9 +178,8 @@ class GrpcStreamWorker::Stream : public StreamSink,
   }
 
   void Accepted(bool ok) {
-    if (ok) return worker_->Accepted(shared_from_this());
-    worker_->StopAwaiting();
-    worker_->Ended(shared_from_this());
+    if (ok) return all_->Accepted(shared_from_this());
+    all_->Ended(shared_from_this());  // the server is being shut down
   }
 
   void Received(bool ok) {
@@ -195,11 +194,11 @@ class GrpcStreamWorker::Stream : public StreamSink,
 
   // Whether to read on.
   bool Handle() {
-    if (incoming_.Length() > worker_->max_message_bytes_) {
+    if (incoming_.Length() > all_->max_message_bytes_) {
       Finish(ResourceExhaustedError(
           "grpc: received message larger than max (" +
           std::to_string(incoming_.Length()) + " vs. " +
-          std::to_string(worker_->max_message_bytes_) + ")"));
+          std::to_string(all_->max_message_bytes_) + ")"));
       return false;
     }
     grpc::Slice slice;
@@ -271,10 +270,10 @@ class GrpcStreamWorker::Stream : public StreamSink,
       const std::lock_guard lock(mutex_);
       if (--operations_ > 0) return;
     }
-    worker_->Ended(shared_from_this());
+    all_->Ended(shared_from_this());
   }
 
-  GrpcStreamWorker* const worker_;
+  GrpcStreams* const all_;
   const size_t method_;
   Tag accepted_tag_{this, &Stream::Accepted};
   Tag read_tag_{this, &Stream::Received};
@@ -284,7 +283,7 @@ class GrpcStreamWorker::Stream : public StreamSink,
   grpc::ServerContext context_;
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_;
 
-  // Bound to the worker's thread.
+  // Bound to the poller's thread.
   std::shared_ptr<StreamHandler> handler_;
   grpc::ByteBuffer incoming_;
 
@@ -302,31 +301,25 @@ class GrpcStreamWorker::Stream : public StreamSink,
   int operations_ = 0;
 };
 
-GrpcStreamWorker::GrpcStreamWorker(
-    RawStreamService* service,
-    std::unique_ptr<grpc::ServerCompletionQueue> queue,
-    uint64_t max_message_bytes)
-    : service_(service),
-      queue_(std::move(queue)),
-      max_message_bytes_(max_message_bytes) {}
+GrpcStreams::GrpcStreams(RawStreamService* service,
+                         grpc::ServerCompletionQueue* queue,
+                         uint64_t max_message_bytes)
+    : service_(service), queue_(queue), max_message_bytes_(max_message_bytes) {}
 
-GrpcStreamWorker::~GrpcStreamWorker() = default;
+GrpcStreams::~GrpcStreams() = default;
 
-void GrpcStreamWorker::Run() {
+void GrpcStreams::AwaitAll() {
   for (size_t method = 0; method < service_->methods().size(); ++method) {
     Await(method);
   }
-  CloseIfIdle();
-  void* tag = nullptr;
-  bool ok = false;
-  while (queue_->Next(&tag, &ok)) {
-    static_cast<Tag*>(tag)->Happened(ok);
-    CloseIfIdle();
-  }
 }
 
-void GrpcStreamWorker::Await(size_t method) {
-  if (stopping_) return;
+bool GrpcStreams::Idle() const {
+  const std::lock_guard lock(mutex_);
+  return awaited_.empty() && streams_.empty();
+}
+
+void GrpcStreams::Await(size_t method) {
   auto stream = std::make_shared<Stream>(this, method);
   {
     const std::lock_guard lock(mutex_);
@@ -335,7 +328,7 @@ void GrpcStreamWorker::Await(size_t method) {
   stream->Await();
 }
 
-void GrpcStreamWorker::Accepted(const std::shared_ptr<Stream>& stream) {
+void GrpcStreams::Accepted(const std::shared_ptr<Stream>& stream) {
   stream->Open();
   bool finish = false;
   {
@@ -348,13 +341,13 @@ void GrpcStreamWorker::Accepted(const std::shared_ptr<Stream>& stream) {
   Await(stream->method());
 }
 
-void GrpcStreamWorker::Ended(const std::shared_ptr<Stream>& stream) {
+void GrpcStreams::Ended(const std::shared_ptr<Stream>& stream) {
   const std::lock_guard lock(mutex_);
   awaited_.erase(stream);
   streams_.erase(stream);
 }
 
-void GrpcStreamWorker::FinishAll() {
+void GrpcStreams::FinishAll() {
   std::set<std::shared_ptr<Stream>> streams;
   {
     const std::lock_guard lock(mutex_);
@@ -362,18 +355,6 @@ void GrpcStreamWorker::FinishAll() {
     streams = streams_;
   }
   for (const auto& stream : streams) stream->Finish(StoppedError());
-}
-
-void GrpcStreamWorker::StopAwaiting() { stopping_ = true; }
-
-void GrpcStreamWorker::CloseIfIdle() {
-  if (closed_ || (!stopping_ && !service_->methods().empty())) return;
-  {
-    const std::lock_guard lock(mutex_);
-    if (!awaited_.empty() || !streams_.empty()) return;
-  }
-  closed_ = true;
-  queue_->Shutdown();
 }
 
 }  // namespace strata

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "rpc/grpc_event.h"
 #include "rpc/stream.h"
 
 namespace strata {
@@ -27,20 +28,21 @@ class RawStreamService : public grpc::Service {
   const std::vector<StreamMethod> methods_;
 };
 
-// A completion queue for streams, and the streams on it. Run() is its thread:
-// it calls the handlers. It is not that of the unary calls, which do not wait
-// for each other's events.
-class GrpcStreamWorker {
+// The streams on a completion queue. Bound to the thread that polls it, which
+// calls the handlers: not a thread of their own, as it would be woken, to wake
+// the right one, by every second unary call.
+class GrpcStreams {
  public:
-  // `service` outlives the worker. Larger messages end their stream, in a Go
-  // server's words.
-  GrpcStreamWorker(RawStreamService* service,
-                   std::unique_ptr<grpc::ServerCompletionQueue> queue,
-                   uint64_t max_message_bytes);
-  ~GrpcStreamWorker();
+  // `service` and `queue` outlive the streams. Larger messages end their
+  // stream, in a Go server's words.
+  GrpcStreams(RawStreamService* service, grpc::ServerCompletionQueue* queue,
+              uint64_t max_message_bytes);
+  ~GrpcStreams();
 
-  // Returns when the server has been shut down and every stream has ended.
-  void Run();
+  // Awaits a call of each method, until the server is shut down.
+  void AwaitAll();
+  // Whether nothing is awaited or being served any more.
+  bool Idle() const;
 
   // Ends all streams, those to come included: their clients shall go on with
   // another member, or with this one when it is back. Any thread.
@@ -53,18 +55,12 @@ class GrpcStreamWorker {
   void Await(size_t method);
   void Accepted(const std::shared_ptr<Stream>& stream);
   void Ended(const std::shared_ptr<Stream>& stream);
-  void StopAwaiting();
-  void CloseIfIdle();
 
   RawStreamService* const service_;
-  const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  grpc::ServerCompletionQueue* const queue_;
   const uint64_t max_message_bytes_;
 
-  // Bound to Run()'s thread.
-  bool stopping_ = false;
-  bool closed_ = false;
-
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   // Guarded by mutex_:
   std::set<std::shared_ptr<Stream>> awaited_;
   std::set<std::shared_ptr<Stream>> streams_;  // being served

@@ -92,7 +92,7 @@ RawService::RawService(std::vector<UnaryMethod> methods)
 }
 
 // One call after another: awaited, served, answered, and again.
-class GrpcWorker::Call : public GrpcWorker::Event {
+class GrpcWorker::Call : public GrpcEvent {
  public:
   explicit Call(GrpcWorker* worker) : worker_(worker) {}
 
@@ -197,7 +197,7 @@ class GrpcWorker::Call : public GrpcWorker::Event {
 };
 
 // Calls of methods that are not there, one at a time.
-class GrpcWorker::UnknownCall : public GrpcWorker::Event {
+class GrpcWorker::UnknownCall : public GrpcEvent {
  public:
   explicit UnknownCall(GrpcWorker* worker) : worker_(worker) { Await(); }
 
@@ -238,7 +238,7 @@ class GrpcWorker::UnknownCall : public GrpcWorker::Event {
 };
 
 // Calls the poller to the answers that were gathered.
-class GrpcWorker::Wake : public GrpcWorker::Event {
+class GrpcWorker::Wake : public GrpcEvent {
  public:
   explicit Wake(GrpcWorker* worker) : worker_(worker) {}
 
@@ -257,6 +257,8 @@ GrpcWorker::GrpcWorker(GrpcShared* shared,
                        std::unique_ptr<grpc::ServerCompletionQueue> queue)
     : shared_(shared),
       queue_(std::move(queue)),
+      streams_(&shared->stream_service, queue_.get(),
+               shared->max_message_bytes),
       starved_(shared->service.methods().size()),
       wake_(std::make_unique<Wake>(this)) {}
 
@@ -277,6 +279,7 @@ void GrpcWorker::AwaitAll() {
   }
   ++pending_;
   unknown_ = std::make_unique<UnknownCall>(this);
+  streams_.AwaitAll();
 }
 
 void GrpcWorker::Poll(uint64_t turn) {
@@ -284,7 +287,7 @@ void GrpcWorker::Poll(uint64_t turn) {
   void* tag = nullptr;
   bool ok = false;
   while (Next(&tag, &ok)) {
-    if (tag != nullptr) static_cast<Event*>(tag)->Happened(ok);
+    if (tag != nullptr) static_cast<GrpcEvent*>(tag)->Happened(ok);
     // From here on all belongs to the one that took over.
     if (turn_.load(std::memory_order_relaxed) != turn) return;
     EndSent();
@@ -348,7 +351,6 @@ void GrpcWorker::CheckOnPoller(uint64_t lead) {
     std::swap(poller_, standby_);
     turn = ++turn_;
   }
-  crowd_ = kCrowdCalls;
   Poll(turn);
 }
 
@@ -385,7 +387,7 @@ void GrpcWorker::EndSent() {
     }
     // What the replying thread did before it sent has been done.
     sent_.fetch_sub(1, std::memory_order_acq_rel);
-    static_cast<Event*>(tag)->Happened(ok);
+    static_cast<GrpcEvent*>(tag)->Happened(ok);
   }
 }
 
@@ -444,7 +446,7 @@ void GrpcWorker::SendAnswered() {
 void GrpcWorker::StopAwaiting() { stopping_ = true; }
 
 void GrpcWorker::CloseIfIdle() {
-  if (!stopping_ || pending_ > 0 || closed_) return;
+  if (!stopping_ || closed_ || pending_ > 0 || !streams_.Idle()) return;
   closed_ = true;
   queue_->Shutdown();
 }

@@ -16,6 +16,8 @@
 #include "base/combining_loop.h"
 #include "base/loop.h"
 #include "base/status.h"
+#include "rpc/grpc_event.h"
+#include "rpc/grpc_stream.h"
 #include "rpc/unary.h"
 
 namespace strata {
@@ -35,14 +37,16 @@ class RawService : public grpc::Service {
 // What the workers of one server share. Outlives them.
 struct GrpcShared {
   RawService service;
-  grpc::AsyncGenericService generic;  // all that `service` has not
+  RawStreamService stream_service;
+  grpc::AsyncGenericService generic;  // all that these two have not
   CombiningLoop* loop = nullptr;      // see GrpcServer::Start
   // Messages beyond it are refused in the words of a Go server.
   uint64_t max_message_bytes = 0;
 };
 
-// A completion queue and the calls that came in on it. One thread polls it, and
-// all here is bound to that one; only replies may come from elsewhere.
+// A completion queue, and the calls and streams that came in on it. One thread
+// polls it, and all here is bound to that one; only replies may come from
+// elsewhere.
 //
 // A call that goes through the log, and is alone, is carried through by the
 // poller: it runs the node's loop, sync and all, which saves the wake-up of
@@ -58,13 +62,6 @@ struct GrpcShared {
 // replying thread sends.
 class GrpcWorker {
  public:
-  // What comes back from the queue: an object of ours, told what happened.
-  class Event {
-   public:
-    virtual ~Event() = default;
-    virtual void Happened(bool ok) = 0;
-  };
-
   GrpcWorker(GrpcShared* shared,
              std::unique_ptr<grpc::ServerCompletionQueue> queue);
   ~GrpcWorker();
@@ -75,6 +72,8 @@ class GrpcWorker {
   void Run(Loop* poller, Loop* standby);
   // Blocks until it has done so. The loops may end after that, not before.
   void WaitUntilDone();
+  // Ends all streams, those to come included. Any thread.
+  void FinishStreams() { streams_.FinishAll(); }
 
  private:
   class Call;
@@ -115,6 +114,7 @@ class GrpcWorker {
   grpc::CompletionQueue sent_queue_;
 
   // Bound to the poller.
+  GrpcStreams streams_;
   std::vector<std::unique_ptr<Call>> calls_;  // all there are
   std::vector<Call*> free_;
   std::unique_ptr<UnknownCall> unknown_;

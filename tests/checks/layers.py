@@ -27,6 +27,9 @@ LIBRARIES = {
     "grpcpp/": ["rpc"],
     "google/protobuf/": ["server", "rpc"],
     "absl/": ["rpc"],
+    # Sockets and HTTP; TLS.
+    "boost/": ["rpc"],
+    "openssl/ssl.h": ["rpc"],
     "spdlog/": ["cmd"],
     "leveldb/": ["engine"],
     "CLI/": ["cmd"],

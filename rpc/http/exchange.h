@@ -1,0 +1,87 @@
+#ifndef STRATA_RPC_HTTP_EXCHANGE_H_
+#define STRATA_RPC_HTTP_EXCHANGE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rpc/http/format.h"
+#include "rpc/http/handler.h"
+#include "rpc/net/io_thread.h"
+
+namespace strata {
+
+// A handler's way out: makes bytes of what it says, on the handler's thread,
+// and has the connection take them on its own. Thread-safe.
+class HttpExchange : public HttpSink {
+ public:
+  // What the connection has to do.
+  struct Output {
+    std::deque<std::string> bytes = {};
+    bool begun = false;
+    bool ended = false;
+    bool aborted = false;
+    bool read_more = false;
+    bool close = false;  // the connection ends with the response
+  };
+
+  // `wake` has the connection call Take() on `thread`.
+  HttpExchange(IoThread* thread, const ResponseForm& form,
+               uint64_t write_buffer_bytes, std::function<void()> wake);
+
+  // HttpSink
+  void Reply(HttpResponse response) override;
+  void Begin(int status, std::vector<HttpRequest::Header> headers) override;
+  bool Writable() const override;
+  void Write(std::string bytes) override;
+  void Finish() override;
+  void Abort() override;
+  void ReadMore() override;
+
+  // For the connection.
+
+  Output Take();
+  // So many bytes are on their way; true: Writable() was false and is not any
+  // more.
+  bool Sent(uint64_t bytes);
+  // The body is whole: the connection may go on after the response.
+  void BodyEnded();
+  // From now on the response, if its head is not made yet, ends the connection.
+  void CloseAfter();
+  // Ends it, unless a response has begun already (false).
+  bool EndUnanswered();
+  // All of HttpSink does nothing from now on.
+  void End();
+
+ private:
+  using Lock = std::unique_lock<std::mutex>;
+
+  // REQUIRES: the lock is held.
+  bool over() const { return thread_ == nullptr; }
+  ResponseForm Form() const;
+  void Queue(std::string bytes);
+  void Wake();
+
+  const uint64_t write_buffer_bytes_;
+  const std::function<void()> wake_;
+  mutable std::atomic<bool> was_full_ = false;
+  std::atomic<uint64_t> queued_bytes_ = 0;  // and not sent
+
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  IoThread* thread_;  // null once it is over
+  ResponseForm form_;
+  bool body_ended_ = false;
+  bool chunked_ = false;
+  bool waking_ = false;
+  Output output_;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_RPC_HTTP_EXCHANGE_H_
