@@ -1,14 +1,21 @@
 #include "rpc/peer/http_client.h"
 
-#include <boost/asio.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
+#include <array>
+#include <atomic>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/http.hpp>
+#include <charconv>
 #include <condition_variable>
 #include <future>
+#include <limits>
 #include <mutex>
 #include <utility>
 
-#include "base/check.h"
+#include "rpc/net/byte_stream.h"
+#include "rpc/net/io_thread.h"
 
 namespace strata::peer {
 namespace {
@@ -18,11 +25,8 @@ namespace http = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr size_t kReadBytes = 64 << 10;
 // Of a streamed body: what waits to be sent.
 constexpr size_t kMaxUnsentBytes = 1 << 20;
-// Idleness is looked for this often in its time.
-constexpr int kIdleSteps = 2;
 // Of a response that is wanted whole.
 constexpr size_t kMaxWholeBytes = 4 << 20;
 
@@ -32,7 +36,7 @@ Status NetworkError(std::string_view what, const error_code& error) {
 
 struct HostAndPort {
   std::string host;
-  std::string port;
+  uint16_t port = 0;
 };
 
 StatusOr<HostAndPort> ParseUrl(std::string_view url) {
@@ -40,180 +44,217 @@ StatusOr<HostAndPort> ParseUrl(std::string_view url) {
   if (!url.starts_with(kScheme)) {
     return InvalidArgumentError("no http URL: " + std::string(url));
   }
-  url.remove_prefix(kScheme.size());
   const size_t colon = url.rfind(':');
-  if (colon == std::string_view::npos) {
-    return InvalidArgumentError("no port in URL: " + std::string(url));
-  }
-  std::string host(url.substr(0, colon));
+  std::string_view host = url.substr(kScheme.size(), colon - kScheme.size());
   if (host.starts_with('[') && host.ends_with(']')) {
     host = host.substr(1, host.size() - 2);
   }
-  return HostAndPort{std::move(host), std::string(url.substr(colon + 1))};
+  HostAndPort result = {.host = std::string(host)};
+  const char* const end = url.data() + url.size();
+  const auto [parsed, error] =
+      std::from_chars(url.data() + colon + 1, end, result.port);
+  if (colon < kScheme.size() || error != std::errc() || parsed != end) {
+    return InvalidArgumentError("no port in URL: " + std::string(url));
+  }
+  return result;
 }
 
-// Bound to the io_context, which one thread runs, but for what a streamed
-// body's writer uses.
+// Bound to the IoThread, but for what the writer of a streamed body uses.
 class Exchange : public Fetch, public std::enable_shared_from_this<Exchange> {
  public:
-  Exchange(asio::io_context* io, FetchRequest request,
+  Exchange(IoThread* thread, FetchRequest request,
            std::shared_ptr<FetchHandler> handler)
-      : io_(io),
+      : thread_(thread),
         request_(std::move(request)),
         handler_(std::move(handler)),
-        socket_(*io),
-        resolver_(*io),
-        timer_(*io) {
-    parser_.body_limit(boost::none);
+        socket_(*thread->context()),
+        resolver_(*thread->context()),
+        deadline_(thread, [this] {
+          const auto self = shared_from_this();
+          Finish(Status(Code::kDeadlineExceeded, "timed out"));
+        }) {
+    // Streams have no end. ("None" refuses a Content-Length in Boost 1.74.)
+    parser_.body_limit(std::numeric_limits<uint64_t>::max());
   }
 
-  void Begin() {
-    const auto url = ParseUrl(request_.url);
-    if (!url.ok()) return Fail(url.status());
-    StartTimer(request_.connect_timeout);
-    error_code error;
-    const auto address = asio::ip::make_address(url->host, error);
-    if (!error) {
-      const tcp::endpoint endpoint(
-          address, static_cast<uint16_t>(std::stoul("0" + url->port)));
-      return socket_.async_connect(
-          endpoint, [self = shared_from_this()](const error_code& failed) {
-            self->Connected(failed);
-          });
-    }
-    resolver_.async_resolve(
-        url->host, url->port,
-        [self = shared_from_this()](const error_code& failed,
-                                    const tcp::resolver::results_type& found) {
-          if (failed) return self->Fail(NetworkError("resolve", failed));
-          asio::async_connect(
-              self->socket_, found,
-              [self](const error_code& refused, const tcp::endpoint&) {
-                self->Connected(refused);
-              });
-        });
-  }
+  void Begin();
 
-  void Cancel() override {
-    {
-      const std::lock_guard lock(mutex_);
-      broken_ = true;
-    }
-    room_.notify_all();
-    asio::post(*io_, [self = shared_from_this()] {
-      self->Fail(Status(Code::kCanceled, "canceled"));
-    });
-  }
-
+  void Cancel() override;
   Status Write(std::string_view bytes) override;
   void EndBody() override;
 
  private:
   void Connected(const error_code& error);
-  void WriteHead();
-  void ReadSome();
-  void Parse();
-  void PumpBody();
-  void StartTimer(Duration step);
-  void Fail(const Status& status) { Finish(status); }
+  void QueueHead();
+  void Flush();
+  // What has been given to a streamed body; true: there is something.
+  bool TakeUnsent();
+  void Read();
+  // False: it is over.
+  bool Parse(std::string_view bytes);
+  void EndOfInput();
   void Finish(const Status& status);
+  void PostFlush();
 
-  asio::io_context* const io_;
+  IoThread* const thread_;
   const FetchRequest request_;
   std::shared_ptr<FetchHandler> handler_;  // null: done
   tcp::socket socket_;
   tcp::resolver resolver_;
-  asio::steady_timer timer_;
-  std::string head_;
-  boost::beast::flat_buffer buffer_;
+  Deadline deadline_;
+  std::unique_ptr<ByteStream> stream_;  // null: not connected
+  std::string out_;                     // being written
+  size_t out_sent_ = 0;
+  bool awaiting_write_ = false;
+  std::string in_;  // what the parser wants to see again
   http::response_parser<http::string_body> parser_;
   bool head_given_ = false;
-  int idle_steps_ = 0;  // since the last byte
-  int idle_steps_max_ = 1;
 
   std::mutex mutex_;
   std::condition_variable room_;
   std::string unsent_;       // guarded by mutex_
   bool body_ended_ = false;  // guarded by mutex_
+  bool end_sent_ = false;    // guarded by mutex_
   bool broken_ = false;      // guarded by mutex_
-  bool connected_ = false;   // guarded by mutex_: the head has been sent
-  std::string sending_;      // being written; used on the io_context
-  bool pumping_ = false;     // guarded by mutex_
 };
 
-void Exchange::StartTimer(Duration step) {
-  timer_.expires_after(step);
-  timer_.async_wait([self = shared_from_this(), step](const error_code& error) {
-    if (error || self->handler_ == nullptr) return;
-    if (++self->idle_steps_ < self->idle_steps_max_) {
-      return self->StartTimer(step);
-    }
-    self->Fail(Status(Code::kDeadlineExceeded, "timed out"));
-  });
+void Exchange::Begin() {
+  if (handler_ == nullptr) return;
+  const auto url = ParseUrl(request_.url);
+  if (!url.ok()) return Finish(url.status());
+  deadline_.Set(request_.connect_timeout);
+  error_code error;
+  const auto address = asio::ip::make_address(url->host, error);
+  if (!error) {
+    return socket_.async_connect(
+        {address, url->port},
+        [self = shared_from_this()](const error_code& failed) {
+          self->Connected(failed);
+        });
+  }
+  resolver_.async_resolve(
+      url->host, std::to_string(url->port),
+      [self = shared_from_this()](const error_code& failed,
+                                  const tcp::resolver::results_type& found) {
+        if (self->handler_ == nullptr) return;
+        if (failed) return self->Finish(NetworkError("resolve", failed));
+        asio::async_connect(
+            self->socket_, found,
+            [self](const error_code& refused, const tcp::endpoint&) {
+              self->Connected(refused);
+            });
+      });
 }
 
 void Exchange::Connected(const error_code& error) {
   if (handler_ == nullptr) return;
-  if (error) return Fail(NetworkError("connect", error));
+  if (error) return Finish(NetworkError("connect", error));
   error_code ignored;
   socket_.set_option(tcp::no_delay(true), ignored);
-  socket_.set_option(asio::socket_base::keep_alive(true), ignored);
-  idle_steps_ = 0;
-  idle_steps_max_ = kIdleSteps;
-  StartTimer(request_.idle_timeout / kIdleSteps);
-  WriteHead();
-  ReadSome();
+  const int fd = socket_.release(ignored);
+  if (ignored) return Finish(NetworkError("connect", ignored));
+  stream_ = NewPlainStream(thread_, fd);
+  deadline_.Set(request_.idle_timeout);
+  QueueHead();
+  Flush();
+  Read();
 }
 
-void Exchange::WriteHead() {
-  head_ = request_.method + " " + request_.path + " HTTP/1.1\r\nHost: " +
-          request_.url.substr(request_.url.find("://") + 3) + "\r\n";
+void Exchange::QueueHead() {
+  out_ = request_.method + " " + request_.path + " HTTP/1.1\r\nHost: " +
+         request_.url.substr(request_.url.find("://") + 3) + "\r\n";
   for (const auto& [name, value] : request_.headers) {
-    head_ += name + ": " + value + "\r\n";
+    out_ += name + ": " + value + "\r\n";
   }
   if (request_.streams_body) {
-    head_ += "Transfer-Encoding: chunked\r\n";
-  } else if (!request_.body.empty() || request_.method == "POST") {
-    head_ += "Content-Length: " + std::to_string(request_.body.size()) + "\r\n";
+    out_ += "Transfer-Encoding: chunked\r\n";
+  } else if (request_.method == "POST") {
+    out_ += "Content-Length: " + std::to_string(request_.body.size()) + "\r\n";
   }
-  head_ += "\r\n" + request_.body;
-  asio::async_write(
-      socket_, asio::buffer(head_),
-      [self = shared_from_this()](const error_code& error, size_t) {
-        if (self->handler_ == nullptr) return;
-        if (error) return self->Fail(NetworkError("write", error));
-        self->idle_steps_ = 0;
-        if (!self->request_.streams_body) return;
-        const std::lock_guard lock(self->mutex_);
-        self->connected_ = true;
-        self->PumpBody();
-      });
+  out_ += "\r\n" + request_.body;
 }
 
-void Exchange::ReadSome() {
-  socket_.async_read_some(
-      buffer_.prepare(kReadBytes),
-      [self = shared_from_this()](const error_code& error, size_t count) {
-        if (self->handler_ == nullptr) return;
-        self->idle_steps_ = 0;
-        self->buffer_.commit(count);
-        if (error == asio::error::eof && self->head_given_) {
-          error_code ended;
-          self->parser_.put_eof(ended);
-          if (!ended) return self->Finish(Status::Ok());
-        }
-        if (error) return self->Fail(NetworkError("read", error));
-        self->Parse();
-      });
+bool Exchange::TakeUnsent() {
+  if (!request_.streams_body) return false;
+  const std::lock_guard lock(mutex_);
+  out_.clear();
+  out_sent_ = 0;
+  if (!unsent_.empty()) {
+    std::array<char, 16> length;
+    const auto digits = std::to_chars(
+        length.data(), length.data() + length.size(), unsent_.size(), 16);
+    out_.assign(length.data(), digits.ptr);
+    out_ += "\r\n" + unsent_ + "\r\n";
+    unsent_.clear();
+    room_.notify_all();
+  }
+  if (body_ended_ && !std::exchange(end_sent_, true)) out_ += "0\r\n\r\n";
+  return !out_.empty();
 }
 
-void Exchange::Parse() {
-  while (buffer_.size() > 0 && !parser_.is_done()) {
+void Exchange::Flush() {
+  if (stream_ == nullptr || handler_ == nullptr || awaiting_write_) return;
+  while (out_sent_ < out_.size() || TakeUnsent()) {
+    const auto sent = stream_->Write(std::string_view(out_).substr(out_sent_));
+    if (sent.outcome == ByteStream::Outcome::kWait) {
+      awaiting_write_ = true;
+      return stream_->AwaitWrite([self = shared_from_this()] {
+        self->awaiting_write_ = false;
+        self->Flush();
+      });
+    }
+    if (sent.outcome != ByteStream::Outcome::kDone) {
+      return Finish(UnavailableError("write: the connection is broken"));
+    }
+    deadline_.Set(request_.idle_timeout);
+    out_sent_ += sent.bytes;
+  }
+}
+
+// One piece, then others have their turn: a stream of appends must not keep the
+// one with heartbeats from being read.
+void Exchange::Read() {
+  if (handler_ == nullptr) return;
+  char* const scratch = thread_->scratch();
+  const auto got = stream_->Read(scratch, IoThread::kScratchBytes);
+  switch (got.outcome) {
+    case ByteStream::Outcome::kWait:
+      break;
+    case ByteStream::Outcome::kEnd:
+      return EndOfInput();
+    case ByteStream::Outcome::kFailed:
+      return Finish(UnavailableError("read: the connection is broken"));
+    case ByteStream::Outcome::kDone:
+      deadline_.Set(request_.idle_timeout);
+      if (!Parse({scratch, got.bytes})) return;
+      if (got.bytes < IoThread::kScratchBytes) break;
+      return thread_->Post([self = shared_from_this()] { self->Read(); });
+  }
+  stream_->AwaitRead([self = shared_from_this()] { self->Read(); });
+}
+
+void Exchange::EndOfInput() {
+  error_code error;
+  if (head_given_) parser_.put_eof(error);
+  if (head_given_ && !error) return Finish(Status::Ok());
+  Finish(UnavailableError("the connection was closed"));
+}
+
+bool Exchange::Parse(std::string_view bytes) {
+  const auto canceled = [this] {
+    Finish(Status(Code::kCanceled, "canceled"));
+    return false;
+  };
+  if (!in_.empty()) bytes = in_.append(bytes);
+  while (!bytes.empty() && !parser_.is_done()) {
     error_code error;
-    const size_t used = parser_.put(buffer_.data(), error);
-    buffer_.consume(used);
-    if (error == http::error::need_more) break;
-    if (error) return Fail(NetworkError("no HTTP response", error));
+    const size_t used =
+        parser_.put(asio::buffer(bytes.data(), bytes.size()), error);
+    bytes.remove_prefix(used);
+    if (error && error != http::error::need_more) {
+      Finish(NetworkError("no HTTP response", error));
+      return false;
+    }
     if (parser_.is_header_done() && !head_given_) {
       head_given_ = true;
       HttpResponse head;
@@ -222,31 +263,47 @@ void Exchange::Parse() {
         head.headers.emplace_back(std::string(field.name_string()),
                                   std::string(field.value()));
       }
-      if (!handler_->OnHead(head)) return Fail(Status(Code::kCanceled, ""));
+      if (!handler_->OnHead(head)) return canceled();
     }
     std::string& body = parser_.get().body();
-    if (body.empty()) continue;
-    if (!handler_->OnBody(body)) return Fail(Status(Code::kCanceled, ""));
-    if (handler_ == nullptr) return;
+    if (!body.empty() && !handler_->OnBody(body)) return canceled();
     body.clear();
+    if (error == http::error::need_more) break;
   }
-  if (parser_.is_done()) return Finish(Status::Ok());
-  ReadSome();
+  in_ = std::string(bytes);
+  if (parser_.is_done()) Finish(Status::Ok());
+  return handler_ != nullptr;
 }
 
 void Exchange::Finish(const Status& status) {
   if (handler_ == nullptr) return;
+  const auto handler = std::exchange(handler_, nullptr);
   {
     const std::lock_guard lock(mutex_);
     broken_ = true;
   }
   room_.notify_all();
-  error_code ignored;
-  timer_.cancel(ignored);
+  deadline_.Clear();
   resolver_.cancel();
+  error_code ignored;
   socket_.close(ignored);
-  const auto handler = std::exchange(handler_, nullptr);
+  if (stream_ != nullptr) stream_->Close();
   handler->OnDone(status);
+}
+
+void Exchange::Cancel() {
+  {
+    const std::lock_guard lock(mutex_);
+    broken_ = true;
+  }
+  room_.notify_all();
+  thread_->Post([self = shared_from_this()] {
+    self->Finish(Status(Code::kCanceled, "canceled"));
+  });
+}
+
+void Exchange::PostFlush() {
+  thread_->Post([self = shared_from_this()] { self->Flush(); });
 }
 
 Status Exchange::Write(std::string_view bytes) {
@@ -254,90 +311,53 @@ Status Exchange::Write(std::string_view bytes) {
   room_.wait(lock,
              [this] { return broken_ || unsent_.size() < kMaxUnsentBytes; });
   if (broken_) return UnavailableError("the connection has ended");
+  const bool waits = !unsent_.empty();
   unsent_.append(bytes);
-  asio::post(*io_, [self = shared_from_this()] {
-    const std::lock_guard relock(self->mutex_);
-    self->PumpBody();
-  });
+  if (!waits) PostFlush();
   return Status::Ok();
 }
 
 void Exchange::EndBody() {
-  const std::lock_guard lock(mutex_);
-  body_ended_ = true;
-  asio::post(*io_, [self = shared_from_this()] {
-    const std::lock_guard relock(self->mutex_);
-    self->PumpBody();
-  });
-}
-
-// REQUIRES: mutex_ is held
-void Exchange::PumpBody() {
-  if (!connected_ || pumping_ || broken_) return;
-  if (unsent_.empty() && !body_ended_) return;
-  sending_.clear();
-  const bool last = body_ended_;
-  if (!unsent_.empty()) {
-    char length[32];
-    const int digits =
-        std::snprintf(length, sizeof length, "%zx\r\n", unsent_.size());
-    sending_.append(length, static_cast<size_t>(digits));
-    sending_ += unsent_ + "\r\n";
-    unsent_.clear();
+  {
+    const std::lock_guard lock(mutex_);
+    body_ended_ = true;
   }
-  if (last) sending_ += "0\r\n\r\n";
-  pumping_ = true;
-  room_.notify_all();
-  asio::async_write(
-      socket_, asio::buffer(sending_),
-      [self = shared_from_this(), last](const error_code& error, size_t) {
-        if (self->handler_ == nullptr) return;
-        if (error) return self->Fail(NetworkError("write", error));
-        self->idle_steps_ = 0;
-        const std::lock_guard lock(self->mutex_);
-        self->pumping_ = last;  // nothing after the end
-        self->PumpBody();
-      });
+  PostFlush();
 }
 
-class AsioClient : public HttpClient {
+class Client : public HttpClient {
  public:
-  explicit AsioClient(const std::string& name)
-      : work_(io_.get_executor()), thread_(NewThreadedLoop(name)) {
-    thread_->Post([this] { io_.run(); });
-  }
-  ~AsioClient() override { Stop(); }
+  explicit Client(const std::string& name) : thread_(name) {}
+  ~Client() override { Stop(); }
 
   std::shared_ptr<Fetch> Start(FetchRequest request,
                                std::shared_ptr<FetchHandler> handler) override {
-    auto exchange = std::make_shared<Exchange>(&io_, std::move(request),
+    auto exchange = std::make_shared<Exchange>(&thread_, std::move(request),
                                                std::move(handler));
-    asio::post(io_, [exchange] { exchange->Begin(); });
+    thread_.Post([exchange] { exchange->Begin(); });
     return exchange;
   }
   void Post(std::function<void()> function) override {
-    asio::post(io_, std::move(function));
+    thread_.Post(std::move(function));
   }
   void After(Duration delay, std::function<void()> function) override {
-    auto timer = std::make_shared<asio::steady_timer>(io_, delay);
+    auto timer =
+        std::make_shared<asio::steady_timer>(*thread_.context(), delay);
     timer->async_wait(
         [timer, function = std::move(function)](const error_code& error) {
           if (!error) function();
         });
   }
-  Time Now() const override {
-    return std::chrono::duration_cast<Time>(
-        asio::steady_timer::clock_type::now().time_since_epoch());
-  }
+  Time Now() const override { return thread_.Now(); }
   void Stop() override {
-    io_.stop();
-    thread_.reset();
+    if (stopped_.exchange(true)) return;
+    // Nothing runs on the thread after what stops it.
+    thread_.Run([this] { thread_.context()->stop(); });
   }
 
  private:
-  asio::io_context io_{1};
-  asio::executor_work_guard<asio::io_context::executor_type> work_;
-  std::unique_ptr<Loop> thread_;
+  std::atomic<bool> stopped_ = false;
+  IoThread thread_;
 };
 
 class WholeResponse : public FetchHandler {
@@ -366,7 +386,7 @@ class WholeResponse : public FetchHandler {
 }  // namespace
 
 std::unique_ptr<HttpClient> HttpClient::New(const std::string& name) {
-  return std::make_unique<AsioClient>(name);
+  return std::make_unique<Client>(name);
 }
 
 std::shared_ptr<Fetch> FetchWhole(

@@ -1,6 +1,8 @@
 #include "rpc/peer/identity.h"
 
+#include <array>
 #include <charconv>
+#include <ctime>
 #include <utility>
 
 #include "base/bytes.h"
@@ -98,6 +100,19 @@ HttpResponse DoneResponse(const PeerIdentity& self) {
       .status = 204,
       .headers = {{std::string(kClusterHeader), HexId(self.cluster.value())}},
       .body = ""};
+}
+
+std::string UtcTime(int64_t nanoseconds) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  const auto seconds = static_cast<time_t>(nanoseconds / kSecond);
+  struct tm parts = {};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 32> text;
+  const size_t length =
+      strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  std::string fraction = std::to_string(kSecond + nanoseconds % kSecond);
+  fraction[0] = '.';
+  return std::string(text.data(), length) + fraction + "Z";
 }
 
 std::optional<uint64_t> ParseHexId(std::string_view text) {

@@ -40,6 +40,9 @@ HttpResponse TextResponse(const PeerIdentity& self, int status,
 // 204, with the cluster's id.
 HttpResponse DoneResponse(const PeerIdentity& self);
 
+// "2026-11-21T18:59:07.253424854Z" of nanoseconds since 1970.
+std::string UtcTime(int64_t nanoseconds);
+
 // An id as paths and headers have it; nullopt if it is none.
 std::optional<uint64_t> ParseHexId(std::string_view text);
 // The value of X-PeerURLs and X-Server-From, if both are there.

@@ -103,7 +103,9 @@ void SnapshotReceiver::Take(std::string bytes) {
     bytes = std::exchange(head_, {});
   }
   options_.received(from_, bytes.size());
-  const Status status = snapshot_->Write(bytes);
+  const Status status =
+      options_.gate->With([&](Receiver*) { return snapshot_->Write(bytes); },
+                          UnavailableError("stopping"));
   if (!status.ok()) {
     Refuse(500, "failed to save KV snapshot (" + status.message() + ")");
   }

@@ -104,7 +104,7 @@ void StreamReader::Ended(const Status& status) {
 void StreamReader::Stop() {
   stopped_ = true;
   working_ = false;
-  if (fetch_ != nullptr) fetch_->Cancel();
+  if (const auto fetch = std::exchange(fetch_, nullptr)) fetch->Cancel();
 }
 
 }  // namespace strata::peer

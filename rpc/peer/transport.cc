@@ -1,6 +1,7 @@
 #include "rpc/peer/transport.h"
 
 #include <algorithm>
+#include <future>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
@@ -44,6 +45,10 @@ class HttpTransport : public PeerTransport, private RaftRoutes::Host {
     const auto peer = FindPeer(member);
     return peer == nullptr ? std::nullopt : peer->ActiveFor();
   }
+  std::vector<std::string> UrlsOf(MemberId member) const override {
+    const auto peer = FindPeer(member);
+    return peer == nullptr ? std::vector<std::string>() : peer->urls();
+  }
   std::vector<PeerStats> Stats() const override;
   std::vector<HttpRoute> Routes() override { return routes_.Routes(); }
   HttpClient* client() override { return client_.get(); }
@@ -65,7 +70,7 @@ class HttpTransport : public PeerTransport, private RaftRoutes::Host {
   ReceiverGate gate_;
   const std::unique_ptr<HttpClient> client_;
   const std::unique_ptr<HttpClient> snapshot_client_;
-  std::unique_ptr<Loop> disk_;
+  const std::unique_ptr<Loop> disk_;
   RaftRoutes routes_;
 
   mutable std::shared_mutex mutex_;
@@ -80,7 +85,6 @@ class HttpTransport : public PeerTransport, private RaftRoutes::Host {
 std::shared_ptr<Peer> HttpTransport::MakePeer(MemberId member,
                                               std::vector<std::string> urls,
                                               bool stranger) {
-  const auto self = [this] { return Self().value_or(PeerIdentity()); };
   return std::make_shared<Peer>(Peer::Options{
       .member = member,
       .urls = std::move(urls),
@@ -227,7 +231,10 @@ void HttpTransport::Stop() {
   }
   gate_.Shut();
   for (const auto& [member, peer] : peers) peer->Stop();
-  disk_.reset();  // runs what has been posted
+  // Peers that were let go of before are stopped there.
+  std::promise<void> stopped;
+  disk_->Post([&] { stopped.set_value(); });
+  stopped.get_future().wait();
   client_->Stop();
   snapshot_client_->Stop();
 }

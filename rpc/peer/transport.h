@@ -32,6 +32,8 @@ class PeerTransport : public Transport {
   // For how long messages have gone both ways; nullopt: they do not.
   virtual std::optional<Duration> ActiveFor(MemberId member) const = 0;
   virtual std::vector<PeerStats> Stats() const = 0;
+  // Empty: not known.
+  virtual std::vector<std::string> UrlsOf(MemberId member) const = 0;
   // For other requests to members.
   virtual HttpClient* client() = 0;
 };
