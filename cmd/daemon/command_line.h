@@ -18,7 +18,10 @@ struct StratadOptions {
   GrpcServerOptions grpc;
   LogOptions log;
   std::vector<std::string> listen_client_urls;
-  std::vector<std::string> listen_peer_urls;  // checked, not listened on yet
+  std::vector<std::string> listen_peer_urls;
+  // Others are listened to: the flags say so.
+  bool serve_peers = false;
+  bool election_tick_advance = true;
   std::string compaction_mode = "periodic";
   std::string compaction_retention = "0";
   bool join_existing = false;  // --initial-cluster-state=existing
