@@ -97,7 +97,8 @@ class GrpcServerImpl : public GrpcServer {
                 .generic = {},
                 .loop = loop,
                 .max_message_bytes =
-                    options.max_request_bytes + limits::kGrpcOverheadBytes} {}
+                    options.max_request_bytes + limits::kGrpcOverheadBytes,
+                .has_leader = options.has_leader} {}
 
   Status Start(const GrpcServerOptions& options) {
     // Debian's Abseil looks for deadlocks at every lock that gRPC takes: 4 % of
@@ -127,6 +128,10 @@ class GrpcServerImpl : public GrpcServer {
   }
 
   std::vector<int> ports() const override { return ports_; }
+
+  void FinishStreamsForLeader() override {
+    for (const auto& worker : workers_) worker->FinishStreamsForLeader();
+  }
 
   void Shutdown(Duration grace) override {
     for (const auto& worker : workers_) worker->FinishStreams();

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,9 @@ struct GrpcServerOptions {
   // Each with a completion queue of its own, on which a call stays. One serves
   // with the least CPU time per call; more serve more calls.
   int threads = 1;
+  // Whether there is a leader: calls that ask for one ("hasleader" in their
+  // metadata) are refused if not. Any thread. Unset: there is.
+  std::function<bool()> has_leader = {};
 };
 
 // Serves methods over gRPC, without TLS. What it does not know answers
@@ -46,6 +50,9 @@ class GrpcServer {
 
   // The port of each address, in their order: the one chosen where 0 was asked.
   virtual std::vector<int> ports() const = 0;
+
+  // Ends the streams that ask for a leader: there has been none for long.
+  virtual void FinishStreamsForLeader() = 0;
 
   // Refuses new calls, ends the streams, lets other calls that are being served
   // end, cancels what has not after `grace`. Blocks until every handler has

@@ -166,6 +166,12 @@ void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
                       "Directory of the log, if it is to be elsewhere."));
   flags->Add(NumberFlag("snapshot-count", &node->snapshot_count,
                         "Log entries between raft snapshots."));
+  for (const char* flag : {"experimental-snapshot-catchup-entries",
+                           "snapshot-catchup-entries"}) {
+    flags->Add(NumberFlag(flag, &node->snapshot_catch_up_entries,
+                          "Log entries kept behind a raft snapshot, for "
+                          "followers that are slow."));
+  }
   flags->Add(UrlsFlag("listen-client-urls", &options->listen_client_urls,
                       "Comma-separated URLs to serve clients on."));
   flags->Add(NumberFlag("max-snapshots", &node->max_snapshots,

@@ -96,6 +96,16 @@ Status PeerPort::Serve(const std::vector<std::string>& urls, Node* node) {
   return Status::Ok();
 }
 
+ClusterServiceOptions PeerPort::ClusterOptions() {
+  return {.is_active =
+              [this](MemberId member) { return transport_->Active(member); },
+          .probe =
+              [this](const std::vector<std::string>& urls,
+                     std::function<void(const Status&)> done) {
+                peer::Probe(transport_->client(), urls, std::move(done));
+              }};
+}
+
 void PeerPort::Shutdown() {
   if (server_ != nullptr) server_->Shutdown(kGrace);
   server_ = nullptr;

@@ -6,6 +6,7 @@
 
 #include "base/loop.h"
 #include "cmd/daemon/command_line.h"
+#include "rpc/cluster_service.h"
 #include "rpc/http/server.h"
 #include "rpc/net/io_thread.h"
 #include "rpc/peer/transport.h"
@@ -33,7 +34,8 @@ class PeerPort {
   // Nobody is answered any more. Before the node is destroyed.
   void Shutdown();
 
-  peer::PeerTransport* transport() { return transport_.get(); }
+  // What the cluster service wants to know of other members.
+  ClusterServiceOptions ClusterOptions();
 
  private:
   explicit PeerPort(Logger* logger);

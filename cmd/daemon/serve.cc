@@ -9,6 +9,7 @@
 #include "base/loop.h"
 #include "cmd/daemon/peer_port.h"
 #include "rpc/grpc_server.h"
+#include "rpc/leader_monitor.h"
 #include "rpc/services.h"
 #include "server/node.h"
 
@@ -41,13 +42,23 @@ void LogStart(const StratadOptions& options, Logger* logger) {
 
 // Serves an open node.
 Status ServeNode(const StratadOptions& options, Node* node, CombiningLoop* loop,
-                 const ServiceLoops& loops, Logger* logger,
+                 const ServiceLoops& loops, PeerPort* peers, Logger* logger,
                  const std::function<void()>& wait) {
-  Services services(node, loops, options.kv,
-                    {.max_request_bytes = options.grpc.max_request_bytes});
-  ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> server,
-                   GrpcServer::Start(options.grpc, services.Methods(),
-                                     services.Streams(), loop));
+  Services services(
+      node, loops, options.kv,
+      {.max_request_bytes = options.grpc.max_request_bytes},
+      peers == nullptr ? ClusterServiceOptions() : peers->ClusterOptions());
+  const auto has_leader = [node] {
+    return node->replication().leader != MemberId();
+  };
+  GrpcServerOptions grpc = options.grpc;
+  grpc.has_leader = has_leader;
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<GrpcServer> server,
+      GrpcServer::Start(grpc, services.Methods(), services.Streams(), loop));
+  const LeaderMonitor monitor(loops.claims, options.node.election_timeout,
+                              has_leader,
+                              [&] { server->FinishStreamsForLeader(); });
   logger->Info("ready to serve client requests");
   for (const std::string& address : options.grpc.addresses) {
     logger->Info(
@@ -95,15 +106,17 @@ Status Serve(const StratadOptions& options, Logger* logger,
                    Node::Open(node_options, world));
   auto copier = NewThreadedLoop("copier");
   auto claims = NewThreadedLoop("claims");
-  Status served = peers == nullptr
-                      ? Status::Ok()
-                      : peers->Serve(options.listen_peer_urls, node.get());
-  if (served.ok())
+  Status served = Status::Ok();
+  if (peers != nullptr) {
+    served = peers->Serve(options.listen_peer_urls, node.get());
+  }
+  if (served.ok()) {
     served = ServeNode(options, node.get(), &loop,
                        {.worker = worker.get(),
                         .copier = copier.get(),
                         .claims = claims.get()},
-                       logger, wait);
+                       peers.get(), logger, wait);
+  }
   const Status stopped = node->Stop();
   if (peers != nullptr) peers->Shutdown();
   // What they still have to do asks the node, which refuses.

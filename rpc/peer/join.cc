@@ -155,6 +155,23 @@ StatusOr<JoinedCluster> JoinCluster(HttpClient* client,
   return joined;
 }
 
+void Probe(HttpClient* client, std::vector<std::string> urls,
+           std::function<void(const Status&)> done) {
+  if (urls.empty()) return done(UnavailableError("no URL"));
+  FetchRequest request;
+  request.url = urls.back();
+  request.path = "/version";
+  request.headers = {{"Connection", "close"}};
+  urls.pop_back();
+  FetchWhole(client, std::move(request),
+             [client, urls = std::move(urls),
+              done = std::move(done)](const auto& response) {
+               if (response.ok()) return done(Status::Ok());
+               if (!urls.empty()) return Probe(client, urls, done);
+               done(response.status());
+             });
+}
+
 Status CheckNotStartedBefore(HttpClient* client, const JoinRequest& request) {
   const auto self = std::ranges::find(request.initial_cluster, request.name,
                                       &MemberRecord::name);
