@@ -51,6 +51,7 @@ void LogServing(const ListenUrl& url, std::string_view what, Logger* logger) {
 ClientPorts::ClientPorts(const StratadOptions& options, Node* node, Loop* timer,
                          Logger* logger)
     : node_(node),
+      timer_(timer),
       calls_(options.warning_unary_duration, timer, logger),
       plain_({.node = node,
               .loop = timer,
@@ -80,8 +81,12 @@ Status ClientPorts::Start(const StratadOptions& options, Node* node,
                           Logger* logger) {
   const std::vector<UnaryMethod> methods = calls_.Observe(services->Methods());
   const std::vector<StreamMethod> streams = calls_.Observe(services->Streams());
-  ASSIGN_OR_RETURN(
-      grpc_, GrpcServer::Start(options.grpc, methods, streams, node_loop));
+  GrpcServerOptions grpc = options.grpc;
+  grpc.has_leader = [node] { return node->replication().leader != MemberId(); };
+  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(grpc, methods, streams, node_loop));
+  monitor_ = std::make_unique<LeaderMonitor>(
+      timer_, options.node.election_timeout, grpc.has_leader,
+      [this] { grpc_->FinishStreamsForLeader(); });
   http_ = HttpServer::New(&thread_, ClientRoutes(options, node->level(),
                                                  methods, streams, &plain_));
   metrics_ = HttpServer::New(
@@ -130,6 +135,7 @@ std::string ClientPorts::MetricsPage() const {
 }
 
 void ClientPorts::Shutdown(Duration grace) {
+  monitor_.reset();
   if (front_ != nullptr) front_->Shutdown();
   if (grpc_ != nullptr) grpc_->Shutdown(grace);
   if (http_ != nullptr) http_->Shutdown(grace);
