@@ -120,6 +120,7 @@ class Services {
            WatchServiceOptions watch_options = {})
       : node_(node),
         loops_(loops),
+        max_request_bytes_(watch_options.max_request_bytes),
         kv_(node, loops.worker, options),
         lease_(node),
         maintenance_(node, loops.worker),
@@ -134,6 +135,7 @@ class Services {
  private:
   Node* const node_;
   const ServiceLoops loops_;
+  const uint64_t max_request_bytes_;
   KvService kv_;
   LeaseService lease_;
   MaintenanceService maintenance_;

@@ -23,11 +23,12 @@ uint64_t FileLimit() {
 std::vector<HttpRoute> ClientRoutes(const StratadOptions& options, Level level,
                                     const std::vector<UnaryMethod>& methods,
                                     const std::vector<StreamMethod>& streams,
-                                    PlainHttp* plain) {
+                                    Loop* timer, PlainHttp* plain) {
   std::vector<HttpRoute> routes = plain->Routes();
   if (options.http.gateway) {
     std::ranges::move(
         GatewayRoutes({.level = level,
+                       .loop = timer,
                        .max_request_bytes = options.grpc.max_request_bytes},
                       methods, streams),
         std::back_inserter(routes));
@@ -67,7 +68,7 @@ StatusOr<std::unique_ptr<ClientPorts>> ClientPorts::Open(
   std::unique_ptr<ClientPorts> ports(
       new ClientPorts(options, node, timer, logger));
   const Status started =
-      ports->Start(options, node, services, node_loop, logger);
+      ports->Start(options, node, services, node_loop, timer, logger);
   if (!started.ok()) {
     ports->Shutdown(Duration::zero());
     return started;
@@ -77,13 +78,14 @@ StatusOr<std::unique_ptr<ClientPorts>> ClientPorts::Open(
 
 Status ClientPorts::Start(const StratadOptions& options, Node* node,
                           Services* services, CombiningLoop* node_loop,
-                          Logger* logger) {
+                          Loop* timer, Logger* logger) {
   const std::vector<UnaryMethod> methods = calls_.Observe(services->Methods());
   const std::vector<StreamMethod> streams = calls_.Observe(services->Streams());
   ASSIGN_OR_RETURN(
       grpc_, GrpcServer::Start(options.grpc, methods, streams, node_loop));
-  http_ = HttpServer::New(&thread_, ClientRoutes(options, node->level(),
-                                                 methods, streams, &plain_));
+  http_ = HttpServer::New(
+      &thread_,
+      ClientRoutes(options, node->level(), methods, streams, timer, &plain_));
   metrics_ = HttpServer::New(
       &thread_, WithAccess(options.http.access, plain_.MetricsRoutes()));
   const FrontOptions front = {

@@ -40,7 +40,7 @@ class ClientPorts {
               Logger* logger);
 
   Status Start(const StratadOptions& options, Node* node, Services* services,
-               CombiningLoop* node_loop, Logger* logger);
+               CombiningLoop* node_loop, Loop* timer, Logger* logger);
   std::vector<FrontAddress> Addresses(const StratadOptions& options) const;
 
   std::string MetricsPage() const;
