@@ -135,6 +135,10 @@ class Load {
   }
 
   void Fail(const grpc::Status& status) {
+    if (options_.keep_going) {
+      ++result_.failed;
+      return;
+    }
     if (failed_.ok()) {
       failed_ = Status(static_cast<Code>(status.error_code()),
                        status.error_message());

@@ -26,7 +26,9 @@ import plots
 import server_compare as base
 
 TOP = base.TOP
-VALUE_BYTES, KEY_BYTES, REVISION_BYTES = 256, 32, 17
+VALUE_BYTES, KEY_BYTES = 256, 32
+# The key of a revision, and what a KeyValue has beside key and value.
+REVISION_BYTES, FIELD_BYTES = 17, 15
 PUTS_PER_SECOND = 4000
 SCAN_PAGE = 10_000
 TIMELINE_SECONDS = 0.25
@@ -89,7 +91,7 @@ class Run:
     def puts_during(self, member, work):
         """The latencies of steady puts while `work` is done, and its result."""
         flags = [f"--rate={self.args.rate}", "--outstanding=256", "--connections=8", "--warm-up-ms=200",
-                 "--duration-ms=3600000", "--until-input-ends", "--seed=7",
+                 "--duration-ms=3600000", "--until-input-ends", "--seed=7", "--keep-going",
                  f"--timeline-ms={int(TIMELINE_SECONDS * 1000)}"]
         puts = subprocess.Popen(self.bench_command(member, "put", flags), stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -126,9 +128,9 @@ class Run:
         return json.loads(self.ctl(member, "endpoint", "status", "-w", "json"))[0]["Status"]["dbSize"] / 1e6
 
     def live_megabytes(self, member):
-        """Of the revisions that the compaction left and of those after it: keys and values alone."""
+        """Of the revisions that the compaction left and of those after it: keys and values in the file."""
         rows = self.args.keys + self.revision(member) - self.compacted
-        return rows * (REVISION_BYTES + KEY_BYTES + VALUE_BYTES) / 1e6
+        return rows * (REVISION_BYTES + FIELD_BYTES + KEY_BYTES + VALUE_BYTES) / 1e6
 
     def restart(self, member):
         """Seconds from the start of the process to the answer of a read."""
@@ -167,6 +169,7 @@ class Run:
         def add(name, puts):
             for quantile in ("p99", "p999", "max"):
                 found[f"put {quantile} {name}, ms"] = puts[f"{quantile}_us"] / 1000
+            found[f"puts failed {name}"] = puts["failed"]
 
         quiet, _ = self.puts_during(member, lambda: time.sleep(self.args.seconds))
         add("alone", quiet)

@@ -51,6 +51,7 @@ StatusOr<Json> LoadServer(const LoadOptions& options,
   AddLatency(result.latency, &json);
   json["server_cpu_us"] = Microseconds(result.server_cpu) / calls;
   json["client_cpu_us"] = Microseconds(result.client_cpu) / calls;
+  if (options.keep_going) json["failed"] = result.failed;
   if (options.timeline.count() > 0) {
     Json& slowest = json["slowest_us"] = Json::array();
     for (const auto& took : result.slowest) {
@@ -126,6 +127,8 @@ int Main(int argc, char** argv) {
   app.add_option("--outstanding", options.outstanding);
   app.add_option("--warm-up-ms", warm_up_ms);
   app.add_option("--duration-ms", duration_ms);
+  app.add_flag("--keep-going", options.keep_going,
+               "count calls that the server fails instead of ending");
   app.add_option("--timeline-ms", timeline_ms,
                  "print the slowest call of each such stretch of time");
   app.add_option("--keys", workload.keys);

@@ -49,7 +49,7 @@ struct StoreOptions {
   uint64_t batch_bytes = limits::kTailBytes;
   // Places in the key table that one step of a compaction erases, and the least
   // number of revisions that it works on at a time.
-  uint64_t compaction_batch = 250;
+  uint64_t compaction_batch = 500;
   uint64_t compaction_stage = limits::kCompactionStage;
   ScrubOptions scrub = {};
   ShrinkOptions shrink = {};
@@ -67,6 +67,18 @@ struct StoreOptions {
   // it for the disk or for damage it met: the process must stop rather than go
   // on without it. Null: CHECK.
   std::function<void(const Status&)> on_fatal;
+};
+
+// What the backend holds: the state after one log entry, whole. Thread-safe.
+// Must be destroyed before its Store.
+class StoreImage {
+ public:
+  virtual ~StoreImage() = default;
+  virtual LogIndex applied() const = 0;
+  virtual StatusOr<std::vector<std::pair<std::string, std::string>>> List(
+      Table table) const = 0;
+  // As a bbolt-format file. Blocks the caller, nobody else.
+  virtual Status Write(const Backend::Sink& sink) const = 0;
 };
 
 // The revision-keyed store: key index, tail of recent changes, backend.
@@ -166,6 +178,9 @@ class Store {
   // bbolt-format file. Blocks the caller, nobody else. Any thread.
   virtual Status WriteSnapshot(const Backend::Sink& sink) = 0;
 
+  // What has been flushed. Holds space, so give it back soon. Any thread.
+  virtual StatusOr<std::shared_ptr<const StoreImage>> Image() const = 0;
+
   // Makes the backend's file shorter, in bounded steps on the flusher with
   // pauses between them, while reads and writes go on. `progress`, which may be
   // null, is called after each step; once it returns false the request is
@@ -181,6 +196,9 @@ class Store {
 
   // Writes the tail and stops the background work. Blocks. No call after it.
   virtual Status Close() = 0;
+  // Stops the background work and writes nothing more: what is here has been
+  // replaced. What waits is told. Reads go on. The apply thread.
+  virtual void Abandon() = 0;
 };
 
 }  // namespace strata

@@ -93,9 +93,11 @@ class StoreImpl final : public Store {
 
   void Flush(std::function<void(Status)> done) override;
   Status WriteSnapshot(const Backend::Sink& sink) override;
+  StatusOr<std::shared_ptr<const StoreImage>> Image() const override;
   void Shrink(ShrinkWatch progress, ShrinkDone done) override;
   std::vector<OldReader> OldReaders(Duration age) const override;
   Status Close() override;
+  void Abandon() override;
 
   // Aborts if what must hold does not. For tests.
   void Check() const;
@@ -230,6 +232,8 @@ class StoreImpl final : public Store {
   // True if it may be tried again later; else all is over.
   bool Survives(const Status& status);
   Duration NextRetry();
+
+  void Detach(const Status& status, std::vector<Callback>* finished);
 
   // --- store_compact.cc ---
   // `sequence` is of the run that has its watermark; 0: the backend has it.

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "engine/errors.h"
+#include "server/errors.h"
 
 namespace strata {
 namespace {
@@ -51,7 +52,8 @@ void Lessor::Demote() {
     leases_.clear();
     ended_.clear();
   }
-  for (const auto& reply : waiting) reply(errors::LeaseNotFound());
+  // Whether it ends is the next leader's to say.
+  for (const auto& reply : waiting) reply(errors::LeaderChanged());
 }
 
 void Lessor::Granted(const LeaseRecord& lease) {
@@ -94,7 +96,11 @@ void Lessor::Revoked(LeaseId id) {
 void Lessor::Renew(LeaseId id, std::function<void(StatusOr<int64_t>)> reply) {
   int64_t ttl = 0;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (!leading_) {
+      lock.unlock();
+      return reply(errors::NotLeader());
+    }
     const auto at = leases_.find(id);
     if (at != leases_.end() && at->second.ended) {
       at->second.waiting.push_back(std::move(reply));
@@ -123,6 +129,11 @@ std::optional<Duration> Lessor::Remaining(LeaseId id) const {
   const Duration left = at->second.due - loop_->Now();
   if (at->second.ended || left < Duration::zero()) return std::nullopt;
   return left;
+}
+
+bool Lessor::leading() const {
+  const std::lock_guard lock(mutex_);
+  return leading_;
 }
 
 std::vector<LeaseId> Lessor::List() const {

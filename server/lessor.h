@@ -53,9 +53,11 @@ class Lessor {
   void Granted(const LeaseRecord& lease);
   void Revoked(LeaseId id);
 
+  bool leading() const;
   // Gives the lease its full time again; `reply` gets that in seconds, or
-  // NotFound. For a lease whose time has passed it waits for the revocation,
-  // so that whoever is told NotFound finds the keys gone.
+  // NotFound, or FailedPrecondition "not leader". For a lease whose time has
+  // passed it waits for the revocation, so that whoever is told NotFound finds
+  // the keys gone.
   void Renew(LeaseId id, std::function<void(StatusOr<int64_t>)> reply);
 
   // Not below zero. Nothing for a lease that is not there or has ended.

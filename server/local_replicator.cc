@@ -195,8 +195,8 @@ void LocalReplicator::ReadIndex(std::function<void(const Status&)> done) {
   done(Status::Ok());
 }
 
-Status LocalReplicator::SnapshotTaken(const WalSnapshot& snapshot,
-                                      LogIndex release) {
+Status LocalReplicator::RecordSnapshot(const WalSnapshot& snapshot,
+                                       LogIndex release) {
   RETURN_IF_ERROR(failed_);
   // A snapshot counts only once the log says that its index was decided.
   wal_->AppendHardState({.term = term_, .vote = self_, .commit = last_index_});

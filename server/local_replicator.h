@@ -44,7 +44,10 @@ class LocalReplicator : public Replicator {
 
   void Propose(std::unique_ptr<Proposal> proposal) override;
   void ReadIndex(std::function<void(const Status&)> done) override;
-  Status SnapshotTaken(const WalSnapshot& snapshot, LogIndex release) override;
+  void SnapshotTaken(const WalSnapshot& snapshot, LogIndex release,
+                     std::function<void(const Status&)> done) override {
+    done(RecordSnapshot(snapshot, release));
+  }
   ReplicatorStatus GetStatus() const override;
   void Stop() override;
   Status SyncLog() override;
@@ -54,6 +57,7 @@ class LocalReplicator : public Replicator {
 
   using Batch = std::span<std::unique_ptr<Proposal>>;
 
+  Status RecordSnapshot(const WalSnapshot& snapshot, LogIndex release);
   Status Admit(const Proposal& proposal) const;  // REQUIRES: mutex_ is held
   void Drain();
   // Logs, syncs, applies and answers; or answers with what went wrong.

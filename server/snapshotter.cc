@@ -67,17 +67,18 @@ void Snapshotter::Record(const std::shared_ptr<const Point>& point) {
                                                    : 0);
   WalSnapshot record{.index = point->index, .term = point->term};
   if (level_.StoresConfState()) record.conf_state = point->conf_state;
-  Status status = replicator_->SnapshotTaken(record, release);
-  if (status.ok()) {
-    status = RemoveOldSnapFiles(world_.env, directory_, max_snapshots_);
-  }
-  if (status.ok()) {
-    world_.logger->Info("took a raft snapshot", {{"index", index}});
-  } else {
-    world_.logger->Warn("could not record a raft snapshot",
-                        {{"index", index}, {"error", status}});
-  }
-  Done();
+  replicator_->SnapshotTaken(record, release, [this, index](Status status) {
+    if (status.ok()) {
+      status = RemoveOldSnapFiles(world_.env, directory_, max_snapshots_);
+    }
+    if (status.ok()) {
+      world_.logger->Info("took a raft snapshot", {{"index", index}});
+    } else {
+      world_.logger->Warn("could not record a raft snapshot",
+                          {{"index", index}, {"error", status}});
+    }
+    Done();
+  });
 }
 
 void Snapshotter::Done() {

@@ -29,6 +29,10 @@ class Snapshotter {
   // Tells what has been applied. Bound to the node's loop.
   void Applied(LogIndex index, Term term);
 
+  // The state is now that of a snapshot of another member, whose file is there.
+  // Bound to the node's loop.
+  void Installed(LogIndex index) { last_ = index; }
+
   // Waits for the one under way; starts none after it. Blocks; not on a loop of
   // the node.
   void Stop();

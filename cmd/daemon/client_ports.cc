@@ -52,6 +52,7 @@ void LogServing(const ListenUrl& url, std::string_view what, Logger* logger) {
 ClientPorts::ClientPorts(const StratadOptions& options, Node* node, Loop* timer,
                          Logger* logger)
     : node_(node),
+      timer_(timer),
       calls_(options.warning_unary_duration, timer, logger),
       plain_({.node = node,
               .loop = timer,
@@ -68,7 +69,7 @@ StatusOr<std::unique_ptr<ClientPorts>> ClientPorts::Open(
   std::unique_ptr<ClientPorts> ports(
       new ClientPorts(options, node, timer, logger));
   const Status started =
-      ports->Start(options, node, services, node_loop, timer, logger);
+      ports->Start(options, node, services, node_loop, logger);
   if (!started.ok()) {
     ports->Shutdown(Duration::zero());
     return started;
@@ -78,14 +79,18 @@ StatusOr<std::unique_ptr<ClientPorts>> ClientPorts::Open(
 
 Status ClientPorts::Start(const StratadOptions& options, Node* node,
                           Services* services, CombiningLoop* node_loop,
-                          Loop* timer, Logger* logger) {
+                          Logger* logger) {
   const std::vector<UnaryMethod> methods = calls_.Observe(services->Methods());
   const std::vector<StreamMethod> streams = calls_.Observe(services->Streams());
-  ASSIGN_OR_RETURN(
-      grpc_, GrpcServer::Start(options.grpc, methods, streams, node_loop));
+  GrpcServerOptions grpc = options.grpc;
+  grpc.has_leader = [node] { return node->replication().leader != MemberId(); };
+  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(grpc, methods, streams, node_loop));
+  monitor_ = std::make_unique<LeaderMonitor>(
+      timer_, options.node.election_timeout, grpc.has_leader,
+      [this] { grpc_->FinishStreamsForLeader(); });
   http_ = HttpServer::New(
       &thread_,
-      ClientRoutes(options, node->level(), methods, streams, timer, &plain_));
+      ClientRoutes(options, node->level(), methods, streams, timer_, &plain_));
   metrics_ = HttpServer::New(
       &thread_, WithAccess(options.http.access, plain_.MetricsRoutes()));
   const FrontOptions front = {
@@ -132,6 +137,7 @@ std::string ClientPorts::MetricsPage() const {
 }
 
 void ClientPorts::Shutdown(Duration grace) {
+  monitor_.reset();
   if (front_ != nullptr) front_->Shutdown();
   if (grpc_ != nullptr) grpc_->Shutdown(grace);
   if (http_ != nullptr) http_->Shutdown(grace);

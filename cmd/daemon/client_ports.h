@@ -14,6 +14,7 @@
 #include "rpc/front.h"
 #include "rpc/grpc_server.h"
 #include "rpc/http/server.h"
+#include "rpc/leader_monitor.h"
 #include "rpc/net/io_thread.h"
 #include "rpc/plain_http.h"
 #include "rpc/services.h"
@@ -26,10 +27,10 @@ namespace strata {
 class ClientPorts {
  public:
   // Serves when it returns. What it is given must outlive it; `timer` is a loop
-  // that times what the plain paths check.
+  // that times what the plain paths check, and looks for a leader.
   static StatusOr<std::unique_ptr<ClientPorts>> Open(
       const StratadOptions& options, Node* node, Services* services,
-      CombiningLoop* node_loop, Loop* timer, Logger* logger);
+      CombiningLoop* node_loop, Logger* logger);
   ~ClientPorts();  // REQUIRES: Shutdown has returned
 
   // Listens no more, and lets what is being served end.
@@ -40,12 +41,13 @@ class ClientPorts {
               Logger* logger);
 
   Status Start(const StratadOptions& options, Node* node, Services* services,
-               CombiningLoop* node_loop, Loop* timer, Logger* logger);
+               CombiningLoop* node_loop, Logger* logger);
   std::vector<FrontAddress> Addresses(const StratadOptions& options) const;
 
   std::string MetricsPage() const;
 
   Node* const node_;
+  Loop* const timer_;
   IoThread thread_{"front"};
   CallObserver calls_;
   PlainHttp plain_;
@@ -53,6 +55,7 @@ class ClientPorts {
   std::unique_ptr<HttpServer> http_;     // all paths
   std::unique_ptr<HttpServer> metrics_;  // --listen-metrics-urls
   std::unique_ptr<Front> front_;
+  std::unique_ptr<LeaderMonitor> monitor_;
 };
 
 }  // namespace strata

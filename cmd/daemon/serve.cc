@@ -8,6 +8,7 @@
 #include "base/env.h"
 #include "base/loop.h"
 #include "cmd/daemon/client_ports.h"
+#include "cmd/daemon/peer_port.h"
 #include "rpc/services.h"
 #include "server/node.h"
 
@@ -38,27 +39,14 @@ void LogStart(const StratadOptions& options, Logger* logger) {
   }
 }
 
-// etcd ignores the state of the cluster once there is a log.
-Status CheckClusterState(const StratadOptions& options) {
-  const std::string wal_dir =
-      options.node.wal_dir.empty()
-          ? JoinPath(options.node.data_dir, "member/wal")
-          : options.node.wal_dir;
-  if (!options.join_existing || Env::Posix()->Exists(wal_dir)) {
-    return Status::Ok();
-  }
-  return UnimplementedError(
-      "--initial-cluster-state=existing: strata cannot join a cluster yet, and "
-      "there is no log in " +
-      wal_dir);
-}
-
 // Serves an open node.
 Status ServeNode(const StratadOptions& options, Node* node, CombiningLoop* loop,
-                 const ServiceLoops& loops, Logger* logger,
+                 const ServiceLoops& loops, PeerPort* peers, Logger* logger,
                  const std::function<void()>& wait) {
-  Services services(node, loops, options.kv,
-                    {.max_request_bytes = options.grpc.max_request_bytes});
+  Services services(
+      node, loops, options.kv,
+      {.max_request_bytes = options.grpc.max_request_bytes},
+      peers == nullptr ? ClusterServiceOptions() : peers->ClusterOptions());
   ASSIGN_OR_RETURN(
       const std::unique_ptr<ClientPorts> ports,
       ClientPorts::Open(options, node, &services, loop, loops.claims, logger));
@@ -74,7 +62,12 @@ Status Serve(const StratadOptions& options, Logger* logger,
              const std::function<void()>& wait,
              const std::function<void(const Status&)>& on_fatal) {
   LogStart(options, logger);
-  RETURN_IF_ERROR(CheckClusterState(options));
+  NodeOptions node_options = options.node;
+  std::unique_ptr<PeerPort> peers;
+  if (options.serve_peers) {
+    ASSIGN_OR_RETURN(
+        peers, PeerPort::Prepare(&node_options, options.join_existing, logger));
+  }
   CombiningLoop loop("node");
   const auto flusher = NewThreadedLoop("flusher");
   const auto background = NewThreadedLoop("background");
@@ -84,23 +77,33 @@ Status Serve(const StratadOptions& options, Logger* logger,
   const auto compactor = options.node.backend == BackendKind::kLevelDb
                              ? NewThreadedLoop("compactor")
                              : nullptr;
+  NodeWorld world = {.env = Env::Posix(),
+                     .loop = &loop,
+                     .flusher = flusher.get(),
+                     .background = background.get(),
+                     .compactor = compactor.get(),
+                     .helper = worker.get(),
+                     .watch_pump = watch_pump.get(),
+                     .logger = logger,
+                     .on_fatal = on_fatal};
+  if (peers != nullptr) peers->AddTo(&world);
   ASSIGN_OR_RETURN(const std::unique_ptr<Node> node,
-                   Node::Open(options.node, {.env = Env::Posix(),
-                                             .loop = &loop,
-                                             .flusher = flusher.get(),
-                                             .background = background.get(),
-                                             .compactor = compactor.get(),
-                                             .helper = worker.get(),
-                                             .watch_pump = watch_pump.get(),
-                                             .logger = logger,
-                                             .on_fatal = on_fatal}));
+                   Node::Open(node_options, world));
   auto copier = NewThreadedLoop("copier");
   auto claims = NewThreadedLoop("claims");
-  const Status served = ServeNode(
-      options, node.get(), &loop,
-      {.worker = worker.get(), .copier = copier.get(), .claims = claims.get()},
-      logger, wait);
+  Status served = Status::Ok();
+  if (peers != nullptr) {
+    served = peers->Serve(options.listen_peer_urls, node.get());
+  }
+  if (served.ok()) {
+    served = ServeNode(options, node.get(), &loop,
+                       {.worker = worker.get(),
+                        .copier = copier.get(),
+                        .claims = claims.get()},
+                       peers.get(), logger, wait);
+  }
   const Status stopped = node->Stop();
+  if (peers != nullptr) peers->Shutdown();
   // What they still have to do asks the node, which refuses.
   claims.reset();
   copier.reset();

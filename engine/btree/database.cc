@@ -129,8 +129,8 @@ PageSource Database::Source(const Meta& meta, SumRule rule) const {
   return source.WithSums(rule, notes_.get());
 }
 
-// A stored list is taken, and the branches checked against it; else all trees
-// are walked.
+// A stored list that has a sum is ours, and is taken. The branches are checked
+// against one that has none. Without a list all trees are walked.
 StatusOr<std::vector<PageRun>> Database::LoadFreelist(const PageSource& source,
                                                       const Meta& meta) {
   const bool stored = meta.freelist != kNoFreelist;
@@ -144,6 +144,7 @@ StatusOr<std::vector<PageRun>> Database::LoadFreelist(const PageSource& source,
   std::vector<PageRun> free;
   if (stored) {
     ASSIGN_OR_RETURN(free, Freelist::Decode(source, PageId(meta.freelist)));
+    if (source.sum_rule() == SumRule::kEverywhere) return free;
   }
   checker.Walk();
   if (stored) {

@@ -169,7 +169,10 @@ void LineSink::FinishStream(const Status& status) {
                          .headers = {{"Content-Type", "application/json"}},
                          .body = StreamError(status, level)});
   }
-  Begin();
+  if (!begun_) {
+    return sink_->Reply(
+        {.status = 200, .headers = {{"Content-Type", "application/json"}}});
+  }
   if (!status.ok()) sink_->Write(StreamError(status, level));
   sink_->Finish();
 }
