@@ -6,7 +6,6 @@
 
 #include "rpc/lease_stream.h"
 #include "rpc/propose.h"
-#include "rpc/range_stream.h"
 #include "rpc/snapshot_stream.h"
 
 namespace strata {
@@ -195,10 +194,9 @@ std::vector<UnaryMethod> Services::Methods() {
 }
 
 std::vector<StreamMethod> Services::Streams() {
-  std::vector<StreamMethod> streams = {
-      watch_.Watch(),
-      RangeStreamMethod(node_, loops_.worker, max_request_bytes_),
-      LeaseKeepAliveMethod(node_), SnapshotMethod(node_, loops_.copier)};
+  std::vector<StreamMethod> streams = {watch_.Watch(),
+                                       LeaseKeepAliveMethod(node_),
+                                       SnapshotMethod(node_, loops_.copier)};
   for (auto& more : {lock_.Streams(), election_.Streams()}) {
     streams.insert(streams.end(), more.begin(), more.end());
   }

@@ -112,7 +112,6 @@ class Services {
            ClusterServiceOptions cluster_options = {})
       : node_(node),
         loops_(loops),
-        max_request_bytes_(watch_options.max_request_bytes),
         kv_(node, loops.worker, options),
         lease_(node),
         maintenance_(node, loops.worker),
@@ -127,7 +126,6 @@ class Services {
  private:
   Node* const node_;
   const ServiceLoops loops_;
-  const uint64_t max_request_bytes_;
   KvService kv_;
   LeaseService lease_;
   MaintenanceService maintenance_;

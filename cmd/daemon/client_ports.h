@@ -30,7 +30,7 @@ class ClientPorts {
   // that times what the plain paths check, and looks for a leader.
   static StatusOr<std::unique_ptr<ClientPorts>> Open(
       const StratadOptions& options, Node* node, Services* services,
-      CombiningLoop* node_loop, Logger* logger);
+      CombiningLoop* node_loop, Loop* timer, Logger* logger);
   ~ClientPorts();  // REQUIRES: Shutdown has returned
 
   // Listens no more, and lets what is being served end.
