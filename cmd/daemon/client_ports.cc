@@ -23,11 +23,12 @@ uint64_t FileLimit() {
 std::vector<HttpRoute> ClientRoutes(const StratadOptions& options, Level level,
                                     const std::vector<UnaryMethod>& methods,
                                     const std::vector<StreamMethod>& streams,
-                                    PlainHttp* plain) {
+                                    Loop* timer, PlainHttp* plain) {
   std::vector<HttpRoute> routes = plain->Routes();
   if (options.http.gateway) {
     std::ranges::move(
         GatewayRoutes({.level = level,
+                       .loop = timer,
                        .max_request_bytes = options.grpc.max_request_bytes},
                       methods, streams),
         std::back_inserter(routes));
@@ -87,8 +88,9 @@ Status ClientPorts::Start(const StratadOptions& options, Node* node,
   monitor_ = std::make_unique<LeaderMonitor>(
       timer_, options.node.election_timeout, grpc.has_leader,
       [this] { grpc_->FinishStreamsForLeader(); });
-  http_ = HttpServer::New(&thread_, ClientRoutes(options, node->level(),
-                                                 methods, streams, &plain_));
+  http_ = HttpServer::New(
+      &thread_,
+      ClientRoutes(options, node->level(), methods, streams, timer_, &plain_));
   metrics_ = HttpServer::New(
       &thread_, WithAccess(options.http.access, plain_.MetricsRoutes()));
   const FrontOptions front = {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -168,6 +169,36 @@ TEST(CommandLineTest, EveryFlagArrives) {
   EXPECT_EQ(options.log.level, LogLevel::kDebug);
   EXPECT_EQ(options.log.format, LogFormat::kConsole);
   EXPECT_EQ(options.log.outputs, (std::vector<std::string>{"stdout", "f"}));
+}
+
+TEST(CommandLineTest, HttpAndLogFlagsArrive) {
+  const CommandLine line = ParseCommandLine(
+      {"--cors=http://a,http://b", "--host-whitelist=x",
+       "--enable-grpc-gateway=false", "--metrics=extensive",
+       "--experimental-warning-apply-duration=7ms",
+       "--warning-unary-request-duration=8ms",
+       "--experimental-enable-lease-checkpoint", "--enable-log-rotation",
+       "--log-outputs=/tmp/a", "--log-rotation-config-json={\"maxsize\": 3}"},
+      {});
+  ASSERT_TRUE(line.serve) << line.error;
+  const StratadOptions& options = line.options;
+  EXPECT_EQ(options.http.access.origins,
+            (std::set<std::string>{"http://a", "http://b"}));
+  EXPECT_EQ(options.http.access.hosts, std::set<std::string>{"x"});
+  EXPECT_FALSE(options.http.gateway);
+  EXPECT_EQ(options.node.warning_apply_duration, std::chrono::milliseconds(7));
+  EXPECT_EQ(options.warning_unary_duration, std::chrono::milliseconds(8));
+  EXPECT_TRUE(options.lease_checkpoint);
+  EXPECT_TRUE(options.log.rotate);
+  EXPECT_EQ(options.log.rotation.max_bytes, uint64_t{3} << 20);
+  EXPECT_EQ(options.command_line.size(), 10U);
+
+  EXPECT_EQ(ParseCommandLine({"--enable-log-rotation"}, {}).exit_code, 1);
+  EXPECT_EQ(
+      ParseCommandLine({"--experimental-enable-lease-checkpoint-persist"}, {})
+          .exit_code,
+      1);
+  EXPECT_EQ(ParseCommandLine({"--metrics=some"}, {}).exit_code, 2);
 }
 
 TEST(CommandLineTest, VariablesAreForFlagsNotGiven) {
