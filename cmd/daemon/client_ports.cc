@@ -27,7 +27,7 @@ std::vector<HttpRoute> ClientRoutes(const StratadOptions& options, Node* node,
   return routes;
 }
 
-void LogServing(const ListenUrl& url, std::string_view what, Logger* logger) {
+void LogUrl(const ListenUrl& url, std::string_view what, Logger* logger) {
   if (url.tls) {
     logger->Info("serving traffic securely",
                  {{"traffic", what}, {"address", url.address}});
@@ -40,20 +40,19 @@ void LogServing(const ListenUrl& url, std::string_view what, Logger* logger) {
 
 }  // namespace
 
-ClientPorts::ClientPorts(Node* node, Loop* timer, Logger* logger)
-    : plain_({.node = node,
-              .loop = timer,
-              .logger = logger,
+ClientPorts::ClientPorts(const Parts& parts)
+    : parts_(parts),
+      plain_({.node = parts.node,
+              .loop = parts.timer,
+              .logger = parts.logger,
               .file_descriptor_limit = FileLimit()}) {}
 
 ClientPorts::~ClientPorts() = default;
 
 StatusOr<std::unique_ptr<ClientPorts>> ClientPorts::Open(
-    const StratadOptions& options, Node* node, Services* services,
-    CombiningLoop* node_loop, Loop* timer, Logger* logger) {
-  std::unique_ptr<ClientPorts> ports(new ClientPorts(node, timer, logger));
-  const Status started =
-      ports->Start(options, node, services, node_loop, logger);
+    const StratadOptions& options, const Parts& parts) {
+  std::unique_ptr<ClientPorts> ports(new ClientPorts(parts));
+  const Status started = ports->Start(options);
   if (!started.ok()) {
     ports->Shutdown(Duration::zero());
     return started;
@@ -61,29 +60,32 @@ StatusOr<std::unique_ptr<ClientPorts>> ClientPorts::Open(
   return ports;
 }
 
-Status ClientPorts::Start(const StratadOptions& options, Node* node,
-                          Services* services, CombiningLoop* node_loop,
-                          Logger* logger) {
-  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(options.grpc, services->Methods(),
-                                            services->Streams(), node_loop));
-  http_ =
-      HttpServer::New(&thread_, ClientRoutes(options, node, services, &plain_));
+Status ClientPorts::Start(const StratadOptions& options) {
+  ASSIGN_OR_RETURN(
+      grpc_, GrpcServer::Start(options.grpc, parts_.services->Methods(),
+                               parts_.services->Streams(), parts_.node_loop));
+  http_ = HttpServer::New(
+      &thread_, ClientRoutes(options, parts_.node, parts_.services, &plain_));
   metrics_ = HttpServer::New(&thread_, plain_.MetricsRoutes());
   const FrontOptions front = {
-      .listen = {.env = Env::Posix(), .logger = logger}};
+      .listen = {.env = Env::Posix(), .logger = parts_.logger}};
   ASSIGN_OR_RETURN(front_, Front::Start(&thread_, front, Addresses(options)));
-  logger->Info("ready to serve client requests");
+  LogServing(options);
+  return Status::Ok();
+}
+
+void ClientPorts::LogServing(const StratadOptions& options) const {
+  parts_.logger->Info("ready to serve client requests");
   const bool split = !options.client_http_urls.empty();
   for (const ListenUrl& url : options.client_urls) {
-    LogServing(url, split ? "grpc" : "grpc+http", logger);
+    LogUrl(url, split ? "grpc" : "grpc+http", parts_.logger);
   }
   for (const ListenUrl& url : options.client_http_urls) {
-    LogServing(url, "http", logger);
+    LogUrl(url, "http", parts_.logger);
   }
   for (const ListenUrl& url : options.metrics_urls) {
-    LogServing(url, "metrics", logger);
+    LogUrl(url, "metrics", parts_.logger);
   }
-  return Status::Ok();
 }
 
 std::vector<FrontAddress> ClientPorts::Addresses(
@@ -91,7 +93,18 @@ std::vector<FrontAddress> ClientPorts::Addresses(
   std::vector<FrontAddress> addresses;
   const auto add = [&](const ListenUrl& url, GrpcServer* grpc,
                        HttpServer* http) {
-    addresses.push_back({.address = url.address, .grpc = grpc, .http = http});
+    // As etcd: http and https of one address share it.
+    for (FrontAddress& address : addresses) {
+      if (address.address != url.address) continue;
+      address.plain = address.plain || !url.tls;
+      if (url.tls) address.tls = parts_.tls;
+      return;
+    }
+    addresses.push_back({.address = url.address,
+                         .grpc = grpc,
+                         .http = http,
+                         .plain = !url.tls,
+                         .tls = url.tls ? parts_.tls : nullptr});
   };
   const bool split = !options.client_http_urls.empty();
   for (const ListenUrl& url : options.client_urls) {

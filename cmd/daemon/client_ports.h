@@ -15,6 +15,7 @@
 #include "rpc/net/io_thread.h"
 #include "rpc/plain_http.h"
 #include "rpc/services.h"
+#include "rpc/tls.h"
 #include "server/node.h"
 
 namespace strata {
@@ -23,23 +24,32 @@ namespace strata {
 // what listens.
 class ClientPorts {
  public:
-  // Serves when it returns. What it is given must outlive it; `timer` is a loop
-  // that times what the plain paths check.
+  // What they need; all of it outlives them.
+  struct Parts {
+    Node* node = nullptr;
+    CombiningLoop* node_loop = nullptr;
+    Services* services = nullptr;
+    Loop* timer = nullptr;      // times what the plain paths check
+    TlsContext* tls = nullptr;  // if a URL needs it
+    Logger* logger = Logger::Null();
+  };
+
+  // Serves when it returns.
   static StatusOr<std::unique_ptr<ClientPorts>> Open(
-      const StratadOptions& options, Node* node, Services* services,
-      CombiningLoop* node_loop, Loop* timer, Logger* logger);
+      const StratadOptions& options, const Parts& parts);
   ~ClientPorts();  // REQUIRES: Shutdown has returned
 
   // Listens no more, and lets what is being served end.
   void Shutdown(Duration grace);
 
  private:
-  ClientPorts(Node* node, Loop* timer, Logger* logger);
+  explicit ClientPorts(const Parts& parts);
 
-  Status Start(const StratadOptions& options, Node* node, Services* services,
-               CombiningLoop* node_loop, Logger* logger);
+  Status Start(const StratadOptions& options);
   std::vector<FrontAddress> Addresses(const StratadOptions& options) const;
+  void LogServing(const StratadOptions& options) const;
 
+  const Parts parts_;
   IoThread thread_{"front"};
   PlainHttp plain_;
   std::unique_ptr<GrpcServer> grpc_;

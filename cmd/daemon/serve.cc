@@ -3,12 +3,14 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/combining_loop.h"
 #include "base/env.h"
 #include "base/loop.h"
 #include "cmd/daemon/client_ports.h"
 #include "rpc/services.h"
+#include "rpc/tls.h"
 #include "server/node.h"
 
 namespace strata {
@@ -53,17 +55,29 @@ Status CheckClusterState(const StratadOptions& options) {
       wal_dir);
 }
 
+// Read before anything of the directory is: an error in them changes nothing.
+StatusOr<std::unique_ptr<TlsContext>> OpenClientTls(
+    const StratadOptions& options, int64_t wall_now, Logger* logger) {
+  std::vector<ListenUrl> urls = options.client_urls;
+  urls.insert(urls.end(), options.client_http_urls.begin(),
+              options.client_http_urls.end());
+  urls.insert(urls.end(), options.metrics_urls.begin(),
+              options.metrics_urls.end());
+  return OpenTls(options.client_tls, options.tls, urls,
+                 JoinPath(options.node.data_dir, "fixtures/client"),
+                 Env::Posix(), wall_now, logger);
+}
+
 // Serves an open node.
-Status ServeNode(const StratadOptions& options, Node* node, CombiningLoop* loop,
-                 const ServiceLoops& loops, Logger* logger,
-                 const std::function<void()>& wait) {
-  Services services(node, loops, options.kv,
+Status ServeNode(const StratadOptions& options, const ServiceLoops& loops,
+                 ClientPorts::Parts parts, const std::function<void()>& wait) {
+  Services services(parts.node, loops, options.kv,
                     {.max_request_bytes = options.grpc.max_request_bytes});
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<ClientPorts> ports,
-      ClientPorts::Open(options, node, &services, loop, loops.claims, logger));
+  parts.services = &services;
+  ASSIGN_OR_RETURN(const std::unique_ptr<ClientPorts> ports,
+                   ClientPorts::Open(options, parts));
   wait();
-  logger->Info("stopping: finishing the calls that are being served");
+  parts.logger->Info("stopping: finishing the calls that are being served");
   ports->Shutdown(kGrace);
   return Status::Ok();
 }
@@ -76,6 +90,8 @@ Status Serve(const StratadOptions& options, Logger* logger,
   LogStart(options, logger);
   RETURN_IF_ERROR(CheckClusterState(options));
   CombiningLoop loop("node");
+  ASSIGN_OR_RETURN(const std::unique_ptr<TlsContext> tls,
+                   OpenClientTls(options, loop.WallNow(), logger));
   const auto flusher = NewThreadedLoop("flusher");
   const auto background = NewThreadedLoop("background");
   const auto worker = NewThreadedLoop("worker");
@@ -96,9 +112,14 @@ Status Serve(const StratadOptions& options, Logger* logger,
   auto copier = NewThreadedLoop("copier");
   auto claims = NewThreadedLoop("claims");
   const Status served = ServeNode(
-      options, node.get(), &loop,
+      options,
       {.worker = worker.get(), .copier = copier.get(), .claims = claims.get()},
-      logger, wait);
+      {.node = node.get(),
+       .node_loop = &loop,
+       .timer = claims.get(),
+       .tls = tls.get(),
+       .logger = logger},
+      wait);
   const Status stopped = node->Stop();
   // What they still have to do asks the node, which refuses.
   claims.reset();
