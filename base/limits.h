@@ -65,8 +65,6 @@ inline constexpr int kMaxPendingRevokes = 1000;
 
 // Keys a range looks at before it lets go of the index for a moment.
 inline constexpr uint64_t kRangeChunkKeys = 1000;
-// Revisions removed in one step of a compaction. --compaction-batch-limit
-inline constexpr uint64_t kCompactionBatch = 1000;
 // Revisions that a compaction has in memory at a time, at least: see
 // engine/store_compact.cc.
 inline constexpr uint64_t kCompactionStage = 256 << 10;

@@ -42,9 +42,14 @@ class Loop {
   virtual bool InLoop() const = 0;
 };
 
+// kLow: when there are more threads to run than processors, it gets a third of
+// what a normal one does.
+enum class ThreadPriority { kNormal, kLow };
+
 // One thread, joined by the destructor after all that was posted has run;
 // timers not yet due are dropped.
-std::unique_ptr<Loop> NewThreadedLoop(const std::string& name);
+std::unique_ptr<Loop> NewThreadedLoop(
+    const std::string& name, ThreadPriority priority = ThreadPriority::kNormal);
 
 }  // namespace strata
 

@@ -81,7 +81,7 @@ class Store {
     CHECK(freelist_.Release({TxId(meta_.tx - 1), TxId(meta_.tx)}));
     const PageSource source(pages_.get(), kPageSize, PageId(meta_.high_water),
                             &path_);
-    Transaction tx(source, meta_, &freelist_,
+    Transaction tx(source, meta_, &freelist_, &buffers_,
                    {.fill = 0.9, .freelist_sync = sync_});
     CHECK_OK(tx.Apply("key", changes));
     CHECK_OK(tx.Finish());
@@ -99,6 +99,7 @@ class Store {
   const std::string path_ = "memory";
   Random random_{1};
   Freelist freelist_;
+  PageBuffers buffers_;
   const bool sync_;
   Meta meta_;
   std::unique_ptr<char[]> pages_;

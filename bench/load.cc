@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -134,6 +135,10 @@ class Load {
   }
 
   void Fail(const grpc::Status& status) {
+    if (options_.keep_going) {
+      ++result_.failed;
+      return;
+    }
     if (failed_.ok()) {
       failed_ = Status(static_cast<Code>(status.error_code()),
                        status.error_message());
@@ -151,10 +156,19 @@ class Load {
     }
     if (counted_) return Status::Ok();
     ++result_.calls;
-    result_.latency.Add(static_cast<uint64_t>((now - slot.started()).count()));
+    const std::chrono::nanoseconds took = now - slot.started();
+    result_.latency.Add(static_cast<uint64_t>(took.count()));
+    if (options_.timeline.count() > 0) AddToTimeline(now, took);
     if (now < end_) return Status::Ok();
     ending_ = true;
     return StopCounting(now);
+  }
+
+  void AddToTimeline(Clock::time_point now, std::chrono::nanoseconds took) {
+    const auto at = static_cast<size_t>((now - begin_) / options_.timeline);
+    std::vector<std::chrono::nanoseconds>& slowest = result_.slowest;
+    if (slowest.size() <= at) slowest.resize(at + 1);
+    slowest[at] = std::max(slowest[at], took);
   }
 
   Status StopCounting(Clock::time_point now) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "bench/histogram.h"
@@ -25,21 +26,29 @@ struct LoadOptions {
   double rate = 0;
   // Waits for a server that is not there yet.
   bool wait_for_ready = false;
+  // How long a stretch of LoadResult::slowest is; 0: not wanted.
+  std::chrono::milliseconds timeline{0};
+  // Calls that the server fails are counted, with the time they took; else the
+  // first one ends the load.
+  bool keep_going = false;
   // Ends the load, from any thread; null: nobody does.
   const std::atomic<bool>* stop = nullptr;
 };
 
 struct LoadResult {
-  uint64_t calls = 0;  // answered within the time that counts
+  uint64_t calls = 0;   // answered within the time that counts
+  uint64_t failed = 0;  // of all, if the load keeps going
   double seconds = 0;
   Histogram latency;
+  // The slowest call that was answered in each stretch of time; 0: none was.
+  std::vector<std::chrono::nanoseconds> slowest;
   // CPU time, all threads, while it counted.
   std::chrono::nanoseconds client_cpu{0};
   std::chrono::nanoseconds server_cpu{0};
 };
 
 // Keeps `outstanding` calls on their way until the time is over or the workload
-// ends. One thread does it all. The first call that fails ends it.
+// ends. One thread does it all.
 StatusOr<LoadResult> RunLoad(const LoadOptions& options, Workload* workload);
 
 // CPU time of all threads of a process so far.

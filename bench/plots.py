@@ -3,7 +3,7 @@
 
     bench/plots.py RESULT.json --out PAGE.html
 
-RESULT.json is what db_bench --json or bench/server_compare.py wrote; any other
+RESULT.json is what db_bench --json, server_compare.py or million.py wrote; any other
 JSON with a list of records is drawn as it is, a chart for each number.
 """
 import argparse
@@ -180,6 +180,29 @@ def server_charts(result):
             for field, title, axis, unit in fields]
 
 
+# --- million.py ---
+
+
+def timeline_charts(result):
+    """The slowest put of each stretch of time, server by server."""
+    step = result["timeline_step_s"]
+    slowest = result["timelines"]
+    length = max(map(len, slowest.values()))
+    # So many points can be told apart.
+    merge = -(-length // 240)
+
+    def merged(values):
+        values = [v or None for v in values] + [None] * (length - len(values))
+        parts = [values[i:i + merge] for i in range(0, length, merge)]
+        return [max(filter(None, part), default=None) for part in parts]
+
+    seconds = [f"{i * step:.0f}" for i in range(0, length, merge)]
+    return [chart(result["timeline_title"], "slowest put", seconds,
+                  {server: merged(values) for server, values in slowest.items()},
+                  kind="lines", log=True, unit="us", wide=True,
+                  note=result["timeline_note"])]
+
+
 # --- any list of records ---
 
 
@@ -207,6 +230,8 @@ def other_charts(result):
 def charts_of(result):
     if isinstance(result, dict) and result.get("bench") == "db_bench":
         made = DbBench(result).charts()
+    elif isinstance(result, dict) and "timelines" in result:
+        made = timeline_charts(result)
     elif isinstance(result, dict) and "samples" in result:
         made = server_charts(result)
     else:
@@ -221,6 +246,8 @@ def title_of(result):
                 f"{result['value_bytes']}")
     if isinstance(result, dict) and "samples" in result:
         return "Servers of the v3 API"
+    if isinstance(result, dict) and "timelines" in result:
+        return "A million keys"
     return "Figures"
 
 

@@ -51,6 +51,13 @@ StatusOr<Json> LoadServer(const LoadOptions& options,
   AddLatency(result.latency, &json);
   json["server_cpu_us"] = Microseconds(result.server_cpu) / calls;
   json["client_cpu_us"] = Microseconds(result.client_cpu) / calls;
+  if (options.keep_going) json["failed"] = result.failed;
+  if (options.timeline.count() > 0) {
+    Json& slowest = json["slowest_us"] = Json::array();
+    for (const auto& took : result.slowest) {
+      slowest.push_back(Microseconds(took));
+    }
+  }
   return json;
 }
 
@@ -110,7 +117,7 @@ int Main(int argc, char** argv) {
   CLI::App app("Loads a v3 server and prints what it took.");
   LoadOptions options;
   WorkloadOptions workload;
-  int64_t warm_up_ms = 500, duration_ms = 3000;
+  int64_t warm_up_ms = 500, duration_ms = 3000, timeline_ms = 0;
   std::string path = "fdatasync.tmp";
   app.add_option("--op", workload.op,
                  "fill, put, get, get-serializable, range, scan, count, last, "
@@ -120,6 +127,10 @@ int Main(int argc, char** argv) {
   app.add_option("--outstanding", options.outstanding);
   app.add_option("--warm-up-ms", warm_up_ms);
   app.add_option("--duration-ms", duration_ms);
+  app.add_flag("--keep-going", options.keep_going,
+               "count calls that the server fails instead of ending");
+  app.add_option("--timeline-ms", timeline_ms,
+                 "print the slowest call of each such stretch of time");
   app.add_option("--keys", workload.keys);
   app.add_option("--key-bytes", workload.key_bytes);
   app.add_option("--calls", workload.calls, "end after so many");
@@ -137,6 +148,7 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   options.warm_up = std::chrono::milliseconds(warm_up_ms);
   options.duration = std::chrono::milliseconds(duration_ms);
+  options.timeline = std::chrono::milliseconds(timeline_ms);
   options.stop = &stopped;
   if (until_input_ends) StopAtEndOfInput();
 

@@ -30,9 +30,9 @@ struct BtreeOptions {
   MmapPopulate mmap_populate = MmapPopulate::kOff;
   // Keeps the file's pages in memory; fails to open beyond RLIMIT_MEMLOCK.
   bool mlock = false;
-  // Pages of a split are filled to this share, 0.1 to 1; revision keys only
-  // grow, so etcd fills the key table to 0.9.
-  double fill_fraction = 0.9;
+  // Pages of a split at the end are filled to this share, 0.1 to 1. Revision
+  // keys only grow: no page but the last needs room. (etcd takes 0.9.)
+  double fill_fraction = 1;
   // Off: nothing survives a power loss. For tests and throw-away data.
   bool fsync = true;
   bool read_only = false;

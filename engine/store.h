@@ -48,7 +48,7 @@ struct StoreOptions {
   uint64_t batch_bytes = limits::kTailBytes;
   // Places in the key table that one step of a compaction erases, and the least
   // number of revisions that it works on at a time.
-  uint64_t compaction_batch = limits::kCompactionBatch;
+  uint64_t compaction_batch = 500;
   uint64_t compaction_stage = limits::kCompactionStage;
   ScrubOptions scrub = {};
   ShrinkOptions shrink = {};

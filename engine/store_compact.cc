@@ -25,9 +25,13 @@ namespace strata {
 namespace {
 
 // Keys of the index in one step: some 50 microseconds with the lock held alone.
+// Without a pause behind it who waits for the lock would find it taken again.
 constexpr size_t kIndexStepKeys = 256;
+constexpr Duration kIndexPause = std::chrono::microseconds(100);
 // A change beside the one before costs less: so many count as one at most.
 constexpr uint64_t kSideBySide = 10;
+// Between steps, at least: half as long as the step took, so that the disk is
+// free for the log a third of the time.
 constexpr Duration kStepPause = std::chrono::milliseconds(1);
 
 }  // namespace
@@ -75,13 +79,15 @@ void StoreImpl::CompactStep() {
     job = &compactions_.front();
     if (Held(*job)) return PostCompactStep(kStepPause);
   }
-  Duration pause = Duration::zero();
+  Duration pause = kIndexPause;
   if (job->stage == Revision(0)) BeginStage(job);
   if (CompactIndex(job)) {
     if (!WatermarkFlushed(*job)) return;  // the flush goes on with it
+    const Time began = options_.flusher->Now();
     const Status status = EraseBatch(job);
     if (!status.ok() && !Survives(status)) return;
-    pause = status.ok() ? kStepPause : NextRetry();
+    const Duration took = options_.flusher->Now() - began;
+    pause = status.ok() ? std::max(kStepPause, took / 2) : NextRetry();
     if (status.ok() && EndStage(job)) FinishCompaction(job);
   }
   std::lock_guard<std::mutex> lock(tail_mutex_);

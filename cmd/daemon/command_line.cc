@@ -149,7 +149,7 @@ void AddBtreeFlags(NodeOptions* node, FlagSet* flags) {
       "Strata's own: bytes of a page of a new file; 0 is the system's.",
       [btree](uint64_t bytes) { return TakePageSize(bytes, btree); }));
   flags->Add(CheckedFlag(
-      "backend-fill-percent", "90",
+      "backend-fill-percent", "100",
       "Strata's own: how full the pages of a split are, 10 to 100.",
       [btree](uint64_t percent) { return TakeFillPercent(percent, btree); }));
   flags->Add(NumberFlag("backend-initial-mmap-size", &btree->initial_mmap_bytes,

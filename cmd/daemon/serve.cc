@@ -94,7 +94,8 @@ Status Serve(const StratadOptions& options, Logger* logger,
                    OpenClientTls(options, loop.WallNow(), logger));
   const auto flusher = NewThreadedLoop("flusher");
   const auto background = NewThreadedLoop("background");
-  const auto worker = NewThreadedLoop("worker");
+  // Long reads, which are not to hold up the short ones and the writes.
+  const auto worker = NewThreadedLoop("worker", ThreadPriority::kLow);
   const auto watch_pump = NewThreadedLoop("watch-pump");
   const auto compactor = options.node.backend == BackendKind::kLevelDb
                              ? NewThreadedLoop("compactor")

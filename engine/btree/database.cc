@@ -86,6 +86,7 @@ class Database : public Backend {
   const BtreeOptions options_;
   const PlantedBugs bugs_;
   Freelist freelist_;
+  PageBuffers buffers_;
   Scrubber scrubber_;
   std::shared_ptr<PageNotes> notes_;
   Status failed_;                       // what ended writing for good
@@ -128,8 +129,8 @@ PageSource Database::Source(const Meta& meta, SumRule rule) const {
   return source.WithSums(rule, notes_.get());
 }
 
-// A stored list is taken, and the branches checked against it; else all trees
-// are walked.
+// A stored list that has a sum is ours, and is taken. The branches are checked
+// against one that has none. Without a list all trees are walked.
 StatusOr<std::vector<PageRun>> Database::LoadFreelist(const PageSource& source,
                                                       const Meta& meta) {
   const bool stored = meta.freelist != kNoFreelist;
@@ -143,6 +144,7 @@ StatusOr<std::vector<PageRun>> Database::LoadFreelist(const PageSource& source,
   std::vector<PageRun> free;
   if (stored) {
     ASSIGN_OR_RETURN(free, Freelist::Decode(source, PageId(meta.freelist)));
+    if (source.sum_rule() == SumRule::kEverywhere) return free;
   }
   checker.Walk();
   if (stored) {
@@ -226,6 +228,7 @@ Status Database::TryCommit(const Changes& changes, bool shrink, bool* decided) {
   const State& current = *states_.back();
   // What rotted since it was found sound must not be copied under a new sum.
   Transaction tx(current.source().CheckedAgain(), current.meta(), &freelist_,
+                 &buffers_,
                  {.fill = shrink ? 1.0 : options_.fill_fraction,
                   .freelist_sync = options_.freelist_sync,
                   .shrink = shrink});

@@ -69,7 +69,8 @@ Status WriteImage(const View* view, uint32_t page_size,
   const std::string path = "a new image";
   PageSource source(first.data(), page_size, PageId(kFirstHighWater), &path);
   Freelist freelist(FreelistType::kMap);
-  Transaction tx(source, FirstMeta(page_size, 1), &freelist, {});
+  PageBuffers buffers;
+  Transaction tx(source, FirstMeta(page_size, 1), &freelist, &buffers, {});
   for (int i = 0; i < kTableCount; ++i) {
     const auto table = static_cast<Table>(i);
     bool any = false;

@@ -164,7 +164,6 @@ Status PageFile::Map(uint64_t bytes) {
 
 Status PageFile::WriteRuns(const std::vector<DirtyRun>& dirty,
                            uint32_t page_size) {
-  std::string together;
   for (size_t i = 0; i < dirty.size();) {
     const uint64_t offset = dirty[i].first.value() * page_size;
     size_t end = i + 1;
@@ -176,12 +175,13 @@ Status PageFile::WriteRuns(const std::vector<DirtyRun>& dirty,
     if (end == i + 1) {
       RETURN_IF_ERROR(file_->WriteAt(offset, dirty[i].bytes));
     } else {
-      together.clear();
-      for (size_t j = i; j < end; ++j) together += dirty[j].bytes;
-      RETURN_IF_ERROR(file_->WriteAt(offset, together));
+      together_.clear();
+      for (size_t j = i; j < end; ++j) together_ += dirty[j].bytes;
+      RETURN_IF_ERROR(file_->WriteAt(offset, together_));
     }
     i = end;
   }
+  if (together_.capacity() > 2 * kWriteBytes) together_ = {};
   return Status::Ok();
 }
 

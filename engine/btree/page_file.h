@@ -91,6 +91,7 @@ class PageFile {
   std::array<uint64_t, 2> pages_ = {};
   uint32_t page_size_ = 0;
   std::shared_ptr<const Mapping> mapping_;
+  std::string together_;  // what one write takes; its memory is kept
 };
 
 }  // namespace strata::btree

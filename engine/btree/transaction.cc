@@ -21,9 +21,20 @@ void SortChanges(std::vector<Change>* changes) {
 }
 
 Transaction::Transaction(const PageSource& source, const Meta& meta,
-                         Freelist* freelist, const Options& options)
-    : source_(source), options_(options), freelist_(freelist), meta_(meta) {
+                         Freelist* freelist, PageBuffers* buffers,
+                         const Options& options)
+    : source_(source),
+      options_(options),
+      freelist_(freelist),
+      buffers_(buffers),
+      meta_(meta) {
   ++meta_.tx;
+}
+
+Transaction::~Transaction() {
+  for (auto* const runs : {&dirty_, &retired_}) {
+    for (DirtyRun& run : *runs) buffers_->Give(std::move(run.bytes));
+  }
 }
 
 Status Transaction::Apply(std::string_view name,
@@ -128,7 +139,7 @@ void Transaction::PutBucket(std::string_view name, std::string value) {
 StatusOr<PageId> Transaction::WriteNode(const Node& node) {
   const uint64_t pages = PagesForBytes(NodeBytes(node), meta_.page_size);
   const PageId id = AllocatePages(pages);
-  std::string bytes(pages * meta_.page_size, '\0');
+  std::string bytes = buffers_->Take(pages * meta_.page_size);
   EncodeNode(node, id, static_cast<uint32_t>(pages - 1), bytes.data());
   dirty_.push_back({id, std::move(bytes)});
   dirty_ids_.insert(id);

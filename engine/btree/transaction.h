@@ -11,6 +11,7 @@
 #include "engine/btree/cursor.h"
 #include "engine/btree/freelist.h"
 #include "engine/btree/meta.h"
+#include "engine/btree/page_buffers.h"
 #include "engine/btree/tree.h"
 
 namespace strata::btree {
@@ -28,7 +29,7 @@ void SortChanges(std::vector<Change>* changes);
 // written, in memory alone. The pages it reads are of the state that `meta`
 // names. Used by one thread, once.
 //
-//   Transaction tx(source, meta, &freelist, options);
+//   Transaction tx(source, meta, &freelist, &buffers, options);
 //   tx.Apply("key", changes); ...; tx.Finish();
 //   ...write tx.dirty(), then tx.meta()...; freelist.Commit();
 //
@@ -43,8 +44,12 @@ class Transaction : private NodeSink {
     bool shrink = false;
   };
 
+  // `buffers` outlives the transaction.
   Transaction(const PageSource& source, const Meta& meta, Freelist* freelist,
-              const Options& options);
+              PageBuffers* buffers, const Options& options);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
 
   // Changes one bucket, which is made if it is missing and something is put.
   // Each bucket at most once. The changes' bytes must outlive the transaction.
@@ -85,6 +90,7 @@ class Transaction : private NodeSink {
   const PageSource source_;
   const Options options_;
   Freelist* const freelist_;
+  PageBuffers* const buffers_;
   Meta meta_;  // as it will be
   std::vector<DirtyRun> dirty_;
   std::unordered_set<PageId> dirty_ids_;

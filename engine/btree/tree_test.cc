@@ -42,7 +42,7 @@ class Memory {
       const PageSource& source, std::string_view bucket,
       const std::map<std::string, std::optional<std::string>>& rows) {
     CHECK(freelist_.Release({TxId(meta_.tx)}));
-    Transaction tx(source, meta_, &freelist_, {});
+    Transaction tx(source, meta_, &freelist_, &buffers_, {});
     std::vector<btree::Change> changes;
     for (const auto& [key, value] : rows) {
       changes.push_back({.key = key,
@@ -83,7 +83,7 @@ class Memory {
   Status Nest(std::string_view bucket, const std::string& key) {
     std::string value(sizeof(BucketHeader) + kHeaderBytes, '\0');
     value[sizeof(BucketHeader) + 8] = kLeafPage;
-    Transaction tx(source(), meta_, &freelist_, {});
+    Transaction tx(source(), meta_, &freelist_, &buffers_, {});
     return Commit(
         &tx,
         tx.Apply(bucket, {{.key = key, .value = value, .flags = kBucketFlag}}));
@@ -123,6 +123,7 @@ class Memory {
   std::string bytes_;
   Meta meta_;
   Freelist freelist_;
+  PageBuffers buffers_;
 };
 
 std::string Key(int i) { return "key" + std::to_string(10000 + i); }
