@@ -19,6 +19,7 @@
 #include "engine/level.h"
 #include "engine/requests.h"
 #include "engine/scrub.h"
+#include "engine/store_stats.h"
 
 namespace strata {
 
@@ -68,6 +69,18 @@ struct StoreOptions {
   std::function<void(const Status&)> on_fatal;
 };
 
+// What the backend holds: the state after one log entry, whole. Thread-safe.
+// Must be destroyed before its Store.
+class StoreImage {
+ public:
+  virtual ~StoreImage() = default;
+  virtual LogIndex applied() const = 0;
+  virtual StatusOr<std::vector<std::pair<std::string, std::string>>> List(
+      Table table) const = 0;
+  // As a bbolt-format file. Blocks the caller, nobody else.
+  virtual Status Write(const Backend::Sink& sink) const = 0;
+};
+
 // The revision-keyed store: key index, tail of recent changes, backend.
 //
 // Reads (const methods) may be called from any thread at any time and never
@@ -99,6 +112,10 @@ class Store {
   virtual BackendSizes Sizes() const = 0;
   // What the scrub found; each fault is logged too, with file and offset.
   virtual ScrubStats scrub_stats() const = 0;
+  virtual StoreStats stats() const = 0;
+  // The sum of all tables, but for what says how far the log was applied. Not
+  // for the apply thread: waits until all is in the backend.
+  virtual StatusOr<HashResult> Hash() = 0;
   // One record of a small table (members, cluster, ...), tail included.
   virtual StatusOr<std::optional<std::string>> Get(
       Table table, std::string_view key) const = 0;
@@ -161,6 +178,9 @@ class Store {
   // bbolt-format file. Blocks the caller, nobody else. Any thread.
   virtual Status WriteSnapshot(const Backend::Sink& sink) = 0;
 
+  // What has been flushed. Holds space, so give it back soon. Any thread.
+  virtual StatusOr<std::shared_ptr<const StoreImage>> Image() const = 0;
+
   // Makes the backend's file shorter, in bounded steps on the flusher with
   // pauses between them, while reads and writes go on. `progress`, which may be
   // null, is called after each step; once it returns false the request is
@@ -176,6 +196,9 @@ class Store {
 
   // Writes the tail and stops the background work. Blocks. No call after it.
   virtual Status Close() = 0;
+  // Stops the background work and writes nothing more: what is here has been
+  // replaced. What waits is told. Reads go on. The apply thread.
+  virtual void Abandon() = 0;
 };
 
 }  // namespace strata

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/meta.h"
 #include "engine/store_impl.h"
 
 // The way of a run into the backend: frozen between two log entries, written
@@ -119,8 +120,11 @@ Status StoreImpl::TryWriteFrozen() {
   if (options_.before_flush != nullptr) {
     RETURN_IF_ERROR(options_.before_flush());
   }
+  const Time began = options_.flusher->Now();
   RETURN_IF_ERROR(backend_->Write(run->ToBatch(options_.level)));
+  counters_.commit_write.AddSeconds(options_.flusher->Now() - began);
   RETURN_IF_ERROR(backend_->Sync());
+  counters_.commit.AddSeconds(options_.flusher->Now() - began);
   RETURN_IF_ERROR(SwapView(/*drop_frozen=*/true));
   retry_delay_ = Duration::zero();
   WatchReaders();
@@ -191,9 +195,10 @@ Duration StoreImpl::NextRetry() {
 
 void StoreImpl::Flush(std::function<void(Status)> done) {
   std::lock_guard<std::mutex> lock(tail_mutex_);
-  if (!broken_.ok() || (!active_->dirty() && frozen_.empty())) {
+  if (closed_ || !broken_.ok() || (!active_->dirty() && frozen_.empty())) {
+    Status status = closed_ ? UnavailableError("the store is closed") : broken_;
     options_.flusher->Post(
-        [done = std::move(done), status = broken_] { done(status); });
+        [done = std::move(done), status = std::move(status)] { done(status); });
     return;
   }
   const bool whole = active_->dirty();
@@ -218,6 +223,14 @@ Status StoreImpl::FlushAll() {
 }
 
 Status StoreImpl::WriteSnapshot(const Backend::Sink& sink) {
+  const Time began = options_.flusher->Now();
+  ASSIGN_OR_RETURN(const std::shared_ptr<const View> view, FlushedView());
+  RETURN_IF_ERROR(backend_->WriteSnapshot(*view, sink));
+  counters_.snapshot.AddSeconds(options_.flusher->Now() - began);
+  return Status::Ok();
+}
+
+StatusOr<std::shared_ptr<const View>> StoreImpl::FlushedView() {
   std::shared_ptr<const View> view;
   std::vector<Callback> finished;
   Status status;
@@ -229,7 +242,50 @@ Status StoreImpl::WriteSnapshot(const Backend::Sink& sink) {
   }
   for (const Callback& callback : finished) callback();
   RETURN_IF_ERROR(status);
-  return backend_->WriteSnapshot(*view, sink);
+  return view;
+}
+
+namespace {
+
+class BackendImage final : public StoreImage {
+ public:
+  BackendImage(Backend* backend, std::shared_ptr<const View> view,
+               LogIndex applied)
+      : backend_(backend), view_(std::move(view)), applied_(applied) {}
+
+  LogIndex applied() const override { return applied_; }
+  StatusOr<std::vector<std::pair<std::string, std::string>>> List(
+      Table table) const override {
+    std::vector<std::pair<std::string, std::string>> rows;
+    const auto at = view_->NewIterator(table);
+    for (at->SeekToFirst(); at->Valid(); at->Next()) {
+      rows.emplace_back(at->key(), at->value());
+    }
+    RETURN_IF_ERROR(at->status());
+    return rows;
+  }
+  Status Write(const Backend::Sink& sink) const override {
+    return backend_->WriteSnapshot(*view_, sink);
+  }
+
+ private:
+  Backend* const backend_;
+  const std::shared_ptr<const View> view_;
+  const LogIndex applied_;
+};
+
+}  // namespace
+
+StatusOr<std::shared_ptr<const StoreImage>> StoreImpl::Image() const {
+  std::shared_ptr<const View> view = state()->view;
+  ASSIGN_OR_RETURN(const auto index,
+                   view->Get(Table::kMeta, meta::kConsistentIndex));
+  if (!index || index->size() != sizeof(uint64_t)) {
+    return DataLossError("the backend does not say what it has");
+  }
+  const LogIndex applied(LoadBig64(index->data()));
+  return std::shared_ptr<const StoreImage>(
+      std::make_shared<BackendImage>(backend_.get(), std::move(view), applied));
 }
 
 Status StoreImpl::Close() {
@@ -239,23 +295,37 @@ Status StoreImpl::Close() {
   {
     std::lock_guard<std::mutex> work(anchor_->mutex);
     status = FlushAll();
-    anchor_->store = nullptr;
-    std::lock_guard<std::mutex> lock(tail_mutex_);
-    closed_ = true;
-    for (FlushWaiter& waiter : waiters_) {
-      finished_.push_back(
-          [done = std::move(waiter.done), status] { done(status); });
-    }
-    waiters_.clear();
-    for (const auto& request : std::exchange(shrink_requests_, {})) {
-      finished_.push_back([request] {
-        request->done(UnavailableError("the store is closed"));
-      });
-    }
-    finished.swap(finished_);
+    Detach(status, &finished);
   }
   for (const Callback& callback : finished) callback();
   return status;
+}
+
+void StoreImpl::Abandon() {
+  CHECK(!in_entry_) << "Abandon in the middle of an entry";
+  std::vector<Callback> finished;
+  {
+    std::lock_guard<std::mutex> work(anchor_->mutex);
+    Detach(UnavailableError("the store was replaced"), &finished);
+  }
+  for (const Callback& callback : finished) callback();
+}
+
+// Who waits gets `status`. REQUIRES: anchor_->mutex
+void StoreImpl::Detach(const Status& status, std::vector<Callback>* finished) {
+  anchor_->store = nullptr;
+  std::lock_guard<std::mutex> lock(tail_mutex_);
+  closed_ = true;
+  for (FlushWaiter& waiter : waiters_) {
+    finished_.push_back(
+        [done = std::move(waiter.done), status] { done(status); });
+  }
+  waiters_.clear();
+  for (const auto& request : std::exchange(shrink_requests_, {})) {
+    finished_.push_back(
+        [request] { request->done(UnavailableError("the store is closed")); });
+  }
+  finished->swap(finished_);
 }
 
 }  // namespace strata

@@ -37,15 +37,17 @@ void LeaseService::LeaseRevoke(etcdserverpb::LeaseRevokeRequest* request,
       std::move(reply));
 }
 
+namespace {
+
 // A lease that is not there is an answer, not an error.
-void LeaseService::LeaseTimeToLive(
-    etcdserverpb::LeaseTimeToLiveRequest* request,
-    Reply reply) {  // NOLINT(performance-unnecessary-value-param): it owns it
-  const LeaseId id(request->id());
-  const StatusOr<Duration> left = node_->LeaseTimeLeft(id);
-  const std::optional<LeaseRecord> lease = node_->store()->leases().Find(id);
+void AnswerTimeToLive(Node* node, LeaseId id, bool keys,
+                      const StatusOr<Duration>& left, const Reply& reply) {
+  if (!left.ok() && left.status().code() != Code::kNotFound) {
+    return reply(left.status());
+  }
+  const std::optional<LeaseRecord> lease = node->store()->leases().Find(id);
   etcdserverpb::LeaseTimeToLiveResponse response;
-  FillHeader(CurrentHeader(node_), response.mutable_header());
+  FillHeader(CurrentHeader(node), response.mutable_header());
   response.set_id(id.value());
   if (!left.ok() || !lease.has_value()) {
     response.set_ttl(-1);
@@ -54,15 +56,27 @@ void LeaseService::LeaseTimeToLive(
   response.set_ttl(
       std::chrono::duration_cast<std::chrono::seconds>(*left).count());
   response.set_grantedttl(lease->ttl_seconds);
-  if (request->keys()) {
-    for (std::string& key : node_->store()->leases().Keys(id)) {
+  if (keys) {
+    for (std::string& key : node->store()->leases().Keys(id)) {
       response.add_keys(std::move(key));
     }
   }
   reply(response.SerializeAsString());
 }
 
-// NOLINTNEXTLINE(performance-unnecessary-value-param): as above
+}  // namespace
+
+void LeaseService::LeaseTimeToLive(
+    etcdserverpb::LeaseTimeToLiveRequest* request, Reply reply) {
+  const LeaseId id(request->id());
+  node_->AskLeaseTimeLeft(
+      id, [node = node_, id, keys = request->keys(),
+           reply = std::move(reply)](const StatusOr<Duration>& left) {
+        AnswerTimeToLive(node, id, keys, left, reply);
+      });
+}
+
+// NOLINTNEXTLINE(performance-unnecessary-value-param): it owns it
 void LeaseService::LeaseLeases(etcdserverpb::LeaseLeasesRequest*, Reply reply) {
   etcdserverpb::LeaseLeasesResponse response;
   FillHeader(CurrentHeader(node_), response.mutable_header());

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
 #include <mutex>
 #include <utility>
 
@@ -19,7 +18,7 @@ constexpr auto kPatience = std::chrono::seconds(10);
 NodeOptions OptionsFor(Level level) {
   const auto* info = testing::UnitTest::GetInstance()->current_test_info();
   NodeOptions options;
-  options.data_dir = JoinPath(std::getenv("TEST_TMPDIR"),
+  options.data_dir = JoinPath(testing::TempDir(),
                               std::string(info->name()) + level.ToString());
   options.level = level;
   options.backend = BackendKind::kMem;

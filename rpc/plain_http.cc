@@ -299,7 +299,9 @@ std::string PlainHttp::DebugVars() const {
                        {"lead", HexId(raft.leader.value())},
                        {"raftState", leads ? "StateLeader" : "StateFollower"},
                        {"applied", options_.node->store()->applied().value()}};
-  const Json vars = {{"cmdline", options_.command_line},
+  std::vector<std::string> command = options_.command_line;
+  command.insert(command.begin(), "stratad");
+  const Json vars = {{"cmdline", command},
                      {"file_descriptor_limit", options_.file_descriptor_limit},
                      {"raft.status", status}};
   return vars.dump(/*indent=*/0) + "\n";

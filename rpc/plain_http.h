@@ -23,7 +23,7 @@ struct PlainHttpOptions {
   Logger* logger = Logger::Null();
   // The text of /metrics, in Prometheus' format; null: there is no such path.
   std::function<std::string()> metrics = nullptr;
-  // For /debug/vars.
+  // For /debug/vars; without the program's name.
   std::vector<std::string> command_line = {};
   uint64_t file_descriptor_limit = 0;
 };

@@ -19,7 +19,7 @@ class PlainHttpTest : public testing::Test {
         PlainHttpOptions{.node = member_->node(),
                          .loop = member_->worker(),
                          .metrics = [] { return "some_metric 1\n"; },
-                         .command_line = {"stratad", "--name=x"},
+                         .command_line = {"--name=x"},
                          .file_descriptor_limit = 77});
     routes_ = WithAccess({}, http_->Routes());
   }

@@ -32,6 +32,7 @@ bool IsRefusedWhenCorrupt(const InternalRaftRequest& request) {
 Status Alarms::Restore(const Store& store) {
   ASSIGN_OR_RETURN(const auto records, store.List(Table::kAlarm));
   const std::lock_guard lock(mutex_);
+  raised_.clear();
   for (const auto& [key, value] : records) {
     etcdserverpb::AlarmMember message;
     if (!message.ParseFromString(key)) {

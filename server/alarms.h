@@ -20,7 +20,8 @@ namespace strata {
 // thread; read by any.
 class Alarms {
  public:
-  // What the store holds. Once, before any other call.
+  // What the store holds: before any other call, and when its content has been
+  // replaced.
   Status Restore(const Store& store);
 
   // Lists, raises or clears, as the request says; returns what it was about. An

@@ -1,8 +1,11 @@
 #include "server/cluster.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/bytes.h"
+#include "server/errors.h"
+#include "snapshot/go_json.h"
 
 namespace strata {
 namespace {
@@ -11,6 +14,21 @@ constexpr std::string_view kClusterVersionKey = "clusterVersion";
 constexpr std::string_view kRemovedMark = "removed";  // etcd's value
 
 }  // namespace
+
+// {"id":..,"peerURLs":null,"isPromote":true}
+std::string EncodePromotion(MemberId id) {
+  std::string json = EncodeMemberJson({.id = id});
+  json.pop_back();
+  return json + ",\"isPromote\":true}";
+}
+
+bool IsPromotion(const raft::ConfChange& change) {
+  if (change.type != raft::ConfChangeType::kAddNode) return false;
+  const OrderedJson json =
+      OrderedJson::parse(change.context, nullptr, /*allow_exceptions=*/false);
+  const OrderedJson* const mark = FindField(json, "isPromote");
+  return mark != nullptr && mark->is_boolean() && mark->get<bool>();
+}
 
 Status Cluster::Apply(const Command& command, Store* store) {
   if (const auto* change = std::get_if<raft::ConfChange>(&command)) {
@@ -50,9 +68,68 @@ Status Cluster::ApplyV2(const etcdserverpb::Request& request, Store* store) {
                        std::move(attributes->client_urls), store);
 }
 
+Status Cluster::Check(const raft::ConfChange& change) const {
+  const std::lock_guard lock(mutex_);
+  return CheckLocked(change);
+}
+
+Status Cluster::CheckLocked(const raft::ConfChange& change) const {
+  const auto& removed = membership_.removed;
+  if (std::find(removed.begin(), removed.end(), change.node) != removed.end()) {
+    return errors::MemberNotFound();  // etcd's answer to a removed id
+  }
+  const bool known = membership_.members.contains(change.node);
+  switch (change.type) {
+    case raft::ConfChangeType::kAddNode:
+    case raft::ConfChangeType::kAddLearnerNode:
+      return CheckAdd(change);
+    case raft::ConfChangeType::kRemoveNode:
+      return known ? Status::Ok() : errors::MemberNotFound();
+    case raft::ConfChangeType::kUpdateNode: {
+      if (!known) return errors::MemberNotFound();
+      ASSIGN_OR_RETURN(MemberRecord member, DecodeMemberJson(change.context));
+      member.id = change.node;
+      return CheckUrls(member);
+    }
+  }
+  return InvalidArgumentError("a change of members of no known kind");
+}
+
+Status Cluster::CheckAdd(const raft::ConfChange& change) const {
+  const auto at = membership_.members.find(change.node);
+  if (IsPromotion(change)) {
+    if (at == membership_.members.end()) return errors::MemberNotFound();
+    return at->second.is_learner ? Status::Ok() : errors::NotLearner();
+  }
+  if (at != membership_.members.end()) return errors::MemberExists();
+  ASSIGN_OR_RETURN(MemberRecord member, DecodeMemberJson(change.context));
+  member.id = change.node;
+  RETURN_IF_ERROR(CheckUrls(member));
+  if (change.type != raft::ConfChangeType::kAddLearnerNode) return Status::Ok();
+  size_t learners = 0;
+  for (const auto& [id, other] : membership_.members) {
+    learners += other.is_learner ? 1 : 0;
+  }
+  return learners < kMaxLearners ? Status::Ok() : errors::TooManyLearners();
+}
+
+Status Cluster::CheckUrls(const MemberRecord& member) const {
+  for (const auto& [id, other] : membership_.members) {
+    if (id == member.id) continue;
+    for (const std::string& url : member.peer_urls) {
+      if (std::find(other.peer_urls.begin(), other.peer_urls.end(), url) !=
+          other.peer_urls.end()) {
+        return errors::PeerUrlExists();
+      }
+    }
+  }
+  return Status::Ok();
+}
+
 Status Cluster::ApplyConfChange(const raft::ConfChange& change, Store* store) {
+  const std::lock_guard lock(mutex_);
+  if (!CheckLocked(change).ok()) return Status::Ok();
   if (change.type == raft::ConfChangeType::kRemoveNode) {
-    const std::lock_guard lock(mutex_);
     membership_.members.erase(change.node);
     membership_.removed.push_back(change.node);
     if (store != nullptr) {
@@ -62,14 +139,19 @@ Status Cluster::ApplyConfChange(const raft::ConfChange& change, Store* store) {
     }
     return Status::Ok();
   }
+  if (IsPromotion(change)) {
+    MemberRecord& member = membership_.members[change.node];
+    member.is_learner = false;
+    SaveMember(member, store);
+    return Status::Ok();
+  }
   ASSIGN_OR_RETURN(MemberRecord member, DecodeMemberJson(change.context));
   member.id = change.node;
-  const std::lock_guard lock(mutex_);
-  auto [at, added] = membership_.members.try_emplace(change.node, member);
-  if (!added) {  // an update, or a learner promoted: name and clients stay
-    at->second.peer_urls = member.peer_urls;
-    at->second.is_learner = member.is_learner;
+  if (change.type == raft::ConfChangeType::kAddLearnerNode) {
+    member.is_learner = true;
   }
+  auto [at, added] = membership_.members.try_emplace(change.node, member);
+  if (!added) at->second.peer_urls = member.peer_urls;  // an update
   SaveMember(at->second, store);
   return Status::Ok();
 }
@@ -98,6 +180,24 @@ void Cluster::SaveMember(const MemberRecord& member, Store* store) {
   if (store == nullptr) return;
   store->PutRecord(Table::kMembers, HexId(member.id.value()),
                    EncodeMemberJson(member));
+}
+
+void Cluster::Replace(Membership membership) {
+  const std::lock_guard lock(mutex_);
+  membership_ = std::move(membership);
+}
+
+std::optional<MemberRecord> Cluster::Find(MemberId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = membership_.members.find(id);
+  if (at == membership_.members.end()) return std::nullopt;
+  return at->second;
+}
+
+bool Cluster::IsRemoved(MemberId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto& removed = membership_.removed;
+  return std::find(removed.begin(), removed.end(), id) != removed.end();
 }
 
 Membership Cluster::membership() const {

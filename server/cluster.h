@@ -2,6 +2,7 @@
 #define STRATA_SERVER_CLUSTER_H_
 
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/status.h"
@@ -12,6 +13,13 @@
 #include "snapshot/snap_file.h"
 
 namespace strata {
+
+// Learners at a time, as in etcd.
+inline constexpr size_t kMaxLearners = 1;
+
+// The context of a change that makes a learner a voter.
+std::string EncodePromotion(MemberId id);
+bool IsPromotion(const raft::ConfChange& change);
 
 // Who is in the cluster and at which version, as the log says. Changed on one
 // thread (replay, then the node's loop); copied from any.
@@ -26,11 +34,24 @@ class Cluster {
   Status Apply(const Command& command, Store* store);
   Status Apply(const etcdserverpb::InternalRaftRequest& request, Store* store);
 
+  // Whether a change of members has any effect, in etcd's words; every member
+  // says the same. Changes for which it says no are passed over by Apply.
+  Status Check(const raft::ConfChange& change) const;
+
+  // A snapshot of another member has taken the place of everything.
+  void Replace(Membership membership);
+
   Membership membership() const;
+  std::optional<MemberRecord> Find(MemberId id) const;
+  bool IsRemoved(MemberId id) const;
   raft::ConfState conf_state() const;
 
  private:
   Status ApplyConfChange(const raft::ConfChange& change, Store* store);
+  // REQUIRES: mutex_
+  Status CheckLocked(const raft::ConfChange& change) const;
+  Status CheckAdd(const raft::ConfChange& change) const;
+  Status CheckUrls(const MemberRecord& member) const;
   Status ApplyV2(const etcdserverpb::Request& request, Store* store);
   Status SetAttributes(MemberId id, const std::string& name,
                        std::vector<std::string> client_urls, Store* store);

@@ -10,6 +10,7 @@
 #include "server/cluster.h"
 #include "server/command.h"
 #include "server/identity.h"
+#include "server/incoming_snapshot.h"
 
 namespace strata {
 namespace {
@@ -47,18 +48,8 @@ Status DecodeMetadata(std::string_view bytes, DataDir* dir) {
 WalOptions MakeWalOptions(const NodeOptions& options, const NodeWorld& world) {
   return {.segment_bytes = options.wal_segment_bytes,
           .background = world.background,
-          .fsync = options.fsync};
-}
-
-StatusOr<std::unique_ptr<Backend>> OpenTables(const NodeOptions& options,
-                                              const NodeWorld& world,
-                                              const DataPaths& paths) {
-  BackendOptions backend{.kind = options.backend,
-                         .btree = options.btree,
-                         .leveldb = options.leveldb};
-  backend.btree.fsync = backend.leveldb.fsync = options.fsync;
-  backend.leveldb.compactor = world.compactor;
-  return OpenBackend(world.env, paths.snap, backend, world.logger);
+          .fsync = options.fsync,
+          .planted_bugs = options.wal_bugs};
 }
 
 // What the tables of a foreign directory may hold that has no meaning here yet.
@@ -87,9 +78,31 @@ Status ReadApplied(const View& view, LogIndex* applied) {
   return Status::Ok();
 }
 
+Status OpenDatabase(const NodeOptions& options, const NodeWorld& world,
+                    const DataPaths& paths, DataDir* dir) {
+  ASSIGN_OR_RETURN(dir->backend, OpenTables(options, world, paths));
+  ASSIGN_OR_RETURN(const auto view, dir->backend->NewView());
+  RETURN_IF_ERROR(CheckTables(*view, paths.database));
+  return ReadApplied(*view, &dir->applied);
+}
+
+// A snapshot is in the log but its database not in place: the process ended
+// between the two.
+Status InstallDatabase(const NodeOptions& options, const NodeWorld& world,
+                       const DataPaths& paths, LogIndex index, DataDir* dir) {
+  const std::string came = IncomingDatabasePath(paths.snap, index);
+  if (!world.env->Exists(came)) return Status::Ok();
+  dir->backend.reset();
+  RETURN_IF_ERROR(world.env->Rename(came, paths.database));
+  RETURN_IF_ERROR(world.env->SyncDir(paths.snap));
+  world.logger->Info("installed the database of a snapshot",
+                     {{"index", index.value()}});
+  return OpenDatabase(options, world, paths, dir);
+}
+
 // The newest raft snapshot that the log knows of.
-Status LoadSnapshot(const NodeWorld& world, const DataPaths& paths,
-                    DataDir* dir, WalSnapshot* start) {
+Status LoadSnapshot(const NodeOptions& options, const NodeWorld& world,
+                    const DataPaths& paths, DataDir* dir, WalSnapshot* start) {
   if (!world.env->Exists(paths.snap)) return Status::Ok();
   ASSIGN_OR_RETURN(const auto records,
                    Wal::ReadSnapshots(world.env, paths.wal));
@@ -104,8 +117,13 @@ Status LoadSnapshot(const NodeWorld& world, const DataPaths& paths,
   if (!snapshot) return Status::Ok();
   ASSIGN_OR_RETURN(dir->snapshot_membership, DecodeV2Store(snapshot->data));
   dir->snapshot_index = snapshot->index;
+  dir->snapshot_term = snapshot->term;
   start->index = snapshot->index;
   start->term = snapshot->term;
+  if (dir->applied < snapshot->index) {
+    RETURN_IF_ERROR(
+        InstallDatabase(options, world, paths, snapshot->index, dir));
+  }
   if (dir->applied < snapshot->index) {
     return DataLossError(
         paths.database + " has the log up to entry " +
@@ -128,48 +146,86 @@ StatusOr<Level> LevelOf(const std::string& version,
   return *wanted;
 }
 
-// Looks at the whole log before any of it is applied, or repaired.
-Status CheckLog(const NodeOptions& options, const WalContent& log,
-                DataDir* dir) {
-  RETURN_IF_ERROR(DecodeMetadata(log.metadata, dir));
-  Cluster cluster(dir->snapshot_membership);
-  for (const raft::Entry& entry : log.entries) {
-    ASSIGN_OR_RETURN(const Command command, DecodeCommand(entry));
-    RETURN_IF_ERROR(CheckCommand(command, entry.index));
-    RETURN_IF_ERROR(cluster.Apply(command, /*store=*/nullptr));
-  }
-  const Membership membership = cluster.membership();
-  ASSIGN_OR_RETURN(dir->level,
-                   LevelOf(membership.cluster_version, options.level));
-  if (membership.members.empty()) return Status::Ok();  // not yet bootstrapped
-  if (membership.members.size() > 1 ||
-      !membership.members.contains(dir->member)) {
+// Who is in the cluster, and whether it is this member alone. What is not known
+// to be committed, in a cluster of several, may still be replaced: it counts
+// for nothing here.
+Status CheckMembers(const NodeWorld& world, const Membership& membership,
+                    bool undecided_change, DataDir* dir) {
+  const bool here = membership.members.contains(dir->member);
+  dir->alone = here && membership.members.size() == 1 && !undecided_change;
+  if (membership.members.empty() || dir->alone) return Status::Ok();
+  if (world.transport == nullptr) {
     return FailedPreconditionError(
         "the directory belongs to a cluster of " +
         std::to_string(membership.members.size()) +
-        " members; this version of strata serves single members only");
+        " members, and there is no way to the others");
+  }
+  const auto& removed = membership.removed;
+  if (std::find(removed.begin(), removed.end(), dir->member) != removed.end()) {
+    return FailedPreconditionError(
+        "the member has been permanently removed from the cluster");
   }
   return Status::Ok();
 }
 
-// The first entry of a new member's log: the member itself.
-Status WriteFirstEntry(const MemberRecord& self, DataDir* dir) {
-  raft::ConfChange change{.type = raft::ConfChangeType::kAddNode,
-                          .node = self.id,
-                          .context = EncodeMemberJson(self)};
-  raft::Entry entry{.term = Term(1),
-                    .index = LogIndex(1),
-                    .type = raft::EntryType::kConfChange,
-                    .data = raft::EncodeConfChange(change)};
-  dir->hard_state = {
-      .term = Term(1), .vote = MemberId(), .commit = LogIndex(1)};
-  dir->wal->Append({&entry, 1}, dir->hard_state);
-  RETURN_IF_ERROR(dir->wal->Sync());
-  dir->entries.push_back(std::move(entry));
+// Looks at the whole log before any of it is applied, or repaired.
+Status CheckLog(const NodeOptions& options, const NodeWorld& world,
+                const WalContent& log, DataDir* dir) {
+  RETURN_IF_ERROR(DecodeMetadata(log.metadata, dir));
+  const LogIndex decided = std::max(log.hard_state.commit, dir->applied);
+  Cluster cluster(dir->snapshot_membership);
+  std::vector<Command> undecided;
+  bool undecided_change = false;
+  for (const raft::Entry& entry : log.entries) {
+    ASSIGN_OR_RETURN(Command command, DecodeCommand(entry));
+    RETURN_IF_ERROR(CheckCommand(command, entry.index));
+    if (entry.index <= decided) {
+      RETURN_IF_ERROR(cluster.Apply(command, /*store=*/nullptr));
+    } else {
+      undecided_change |= entry.type != raft::EntryType::kNormal;
+      undecided.push_back(std::move(command));
+    }
+  }
+  RETURN_IF_ERROR(
+      CheckMembers(world, cluster.membership(), undecided_change, dir));
+  if (dir->alone) {
+    for (const Command& command : undecided) {
+      RETURN_IF_ERROR(cluster.Apply(command, /*store=*/nullptr));
+    }
+  }
+  ASSIGN_OR_RETURN(
+      dir->level, LevelOf(cluster.membership().cluster_version, options.level));
   return Status::Ok();
 }
 
-StatusOr<MemberRecord> SelfFromFlags(const NodeOptions& options) {
+// The first entries of a new cluster's log: its members, in the order of their
+// ids, as etcd puts them.
+Status WriteFirstEntries(std::vector<MemberRecord> members, DataDir* dir) {
+  std::sort(members.begin(), members.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
+  LogIndex index(0);
+  for (const MemberRecord& member : members) {
+    const raft::ConfChange change{.type = raft::ConfChangeType::kAddNode,
+                                  .node = member.id,
+                                  .context = EncodeMemberJson(member)};
+    dir->entries.push_back({.term = Term(1),
+                            .index = ++index,
+                            .type = raft::EntryType::kConfChange,
+                            .data = raft::EncodeConfChange(change)});
+  }
+  dir->hard_state = {.term = Term(1), .vote = MemberId(), .commit = index};
+  dir->wal->Append(dir->entries, dir->hard_state);
+  return dir->wal->Sync();
+}
+
+// A new cluster, as the flags describe it.
+struct Flags {
+  MemberRecord self;
+  std::vector<MemberRecord> members;
+  ClusterId cluster;
+};
+
+StatusOr<Flags> ReadFlags(const NodeOptions& options, const NodeWorld& world) {
   if (options.initial_cluster.empty()) {
     std::string cluster;
     for (const std::string& url : options.initial_advertise_peer_urls) {
@@ -181,20 +237,24 @@ StatusOr<MemberRecord> SelfFromFlags(const NodeOptions& options) {
     if (cluster.empty()) {
       return InvalidArgumentError("--initial-advertise-peer-urls is empty");
     }
-    return SelfFromFlags(with);
+    return ReadFlags(with, world);
   }
-  ASSIGN_OR_RETURN(const auto members,
+  Flags flags;
+  ASSIGN_OR_RETURN(flags.members,
                    ParseInitialCluster(options.initial_cluster,
                                        options.initial_cluster_token));
-  ASSIGN_OR_RETURN(MemberRecord self,
-                   FindLocalMember(members, options.name,
+  ASSIGN_OR_RETURN(flags.self,
+                   FindLocalMember(flags.members, options.name,
                                    options.initial_advertise_peer_urls));
-  if (members.size() > 1) {
-    return UnimplementedError(
-        "--initial-cluster names " + std::to_string(members.size()) +
-        " members; this version of strata serves single members only");
+  if (flags.members.size() > 1 && world.transport == nullptr) {
+    return UnimplementedError("--initial-cluster names " +
+                              std::to_string(flags.members.size()) +
+                              " members, and there is no way to the others");
   }
-  return self;
+  std::vector<MemberId> ids;
+  for (const MemberRecord& member : flags.members) ids.push_back(member.id);
+  flags.cluster = MakeClusterId(std::move(ids));
+  return flags;
 }
 
 Status CreateLog(const NodeOptions& options, const NodeWorld& world,
@@ -204,22 +264,26 @@ Status CreateLog(const NodeOptions& options, const NodeWorld& world,
     return DataLossError(BackendPath(paths.snap, *there) +
                          " is there, but there is no log in " + paths.wal);
   }
-  ASSIGN_OR_RETURN(const MemberRecord self, SelfFromFlags(options));
+  std::string metadata;
+  if (options.join) {
+    metadata = EncodeMetadata(options.join->self, options.join->id);
+  } else {
+    ASSIGN_OR_RETURN(const Flags flags, ReadFlags(options, world));
+    metadata = EncodeMetadata(flags.self.id, flags.cluster);
+  }
   RETURN_IF_ERROR(world.env->MakeDirs(paths.member));
-  ASSIGN_OR_RETURN(
-      auto wal, Wal::Create(world.env, paths.wal,
-                            EncodeMetadata(self.id, MakeClusterId({self.id})),
-                            MakeWalOptions(options, world), world.logger));
-  return Status::Ok();
+  return Wal::Create(world.env, paths.wal, metadata,
+                     MakeWalOptions(options, world), world.logger)
+      .status();
 }
 
 Status OpenLog(const NodeOptions& options, const NodeWorld& world,
                const DataPaths& paths, DataDir* dir) {
   WalSnapshot start;
-  RETURN_IF_ERROR(LoadSnapshot(world, paths, dir, &start));
+  RETURN_IF_ERROR(LoadSnapshot(options, world, paths, dir, &start));
   WalOptions wal = MakeWalOptions(options, world);
   wal.accept = [&](const WalContent& log) {
-    return CheckLog(options, log, dir);
+    return CheckLog(options, world, log, dir);
   };
   WalContent content;
   ASSIGN_OR_RETURN(dir->wal,
@@ -227,14 +291,18 @@ Status OpenLog(const NodeOptions& options, const NodeWorld& world,
                              world.logger, &content));
   dir->hard_state = content.hard_state;
   dir->entries = std::move(content.entries);
-  if (dir->entries.empty() && start.index == LogIndex()) {
-    ASSIGN_OR_RETURN(const MemberRecord self, SelfFromFlags(options));
-    if (self.id != dir->member) {
+  const bool empty = dir->entries.empty() && start.index == LogIndex();
+  if (empty && options.join) {
+    dir->alone = false;
+  } else if (empty) {
+    ASSIGN_OR_RETURN(Flags flags, ReadFlags(options, world));
+    if (flags.self.id != dir->member) {
       return FailedPreconditionError(
           paths.wal + " was made for member " + HexId(dir->member.value()) +
-          ", but the flags describe " + HexId(self.id.value()));
+          ", but the flags describe " + HexId(flags.self.id.value()));
     }
-    RETURN_IF_ERROR(WriteFirstEntry(self, dir));
+    dir->alone = flags.members.size() == 1;
+    RETURN_IF_ERROR(WriteFirstEntries(std::move(flags.members), dir));
   }
   dir->last_index =
       dir->entries.empty() ? start.index : dir->entries.back().index;
@@ -243,6 +311,17 @@ Status OpenLog(const NodeOptions& options, const NodeWorld& world,
 }
 
 }  // namespace
+
+StatusOr<std::unique_ptr<Backend>> OpenTables(const NodeOptions& options,
+                                              const NodeWorld& world,
+                                              const DataPaths& paths) {
+  BackendOptions backend{.kind = options.backend,
+                         .btree = options.btree,
+                         .leveldb = options.leveldb};
+  backend.btree.fsync = backend.leveldb.fsync = options.fsync;
+  backend.leveldb.compactor = world.compactor;
+  return OpenBackend(world.env, paths.snap, backend, world.logger);
+}
 
 DataPaths::DataPaths(const NodeOptions& options)
     : member(JoinPath(options.data_dir, "member")),
@@ -262,15 +341,13 @@ StatusOr<DataDir> OpenDataDir(const NodeOptions& options,
   // A database that is missing is made last, when all else is found good.
   ASSIGN_OR_RETURN(const auto there, FindBackend(world.env, paths.snap));
   if (there.has_value()) {
-    ASSIGN_OR_RETURN(dir.backend, OpenTables(options, world, paths));
-    ASSIGN_OR_RETURN(const auto view, dir.backend->NewView());
-    RETURN_IF_ERROR(CheckTables(*view, paths.database));
-    RETURN_IF_ERROR(ReadApplied(*view, &dir.applied));
+    RETURN_IF_ERROR(OpenDatabase(options, world, paths, &dir));
   }
   RETURN_IF_ERROR(OpenLog(options, world, paths, &dir));
   if (dir.backend == nullptr) {
     ASSIGN_OR_RETURN(dir.backend, OpenTables(options, world, paths));
   }
+  RETURN_IF_ERROR(RemoveIncoming(world.env, paths.snap, LogIndex(0)));
   return dir;
 }
 

@@ -36,12 +36,26 @@ struct DataDir {
   Term last_term;
   std::vector<raft::Entry> entries;  // those after the newest raft snapshot
   LogIndex snapshot_index;           // of that snapshot; 0 if there is none
-  Membership snapshot_membership;    // what it says of the cluster
+  Term snapshot_term;
+  Membership snapshot_membership;  // what it says of the cluster
+  // A cluster of one: all that is in its log is decided.
+  bool alone = true;
 };
 
+// The tables in the directory; makes them if there are none.
+StatusOr<std::unique_ptr<Backend>> OpenTables(const NodeOptions& options,
+                                              const NodeWorld& world,
+                                              const DataPaths& paths);
+
 // Opens what is there, or makes a new directory; takes the locks. All that this
-// version cannot honour (auth, other members, entries it cannot
-// apply, a higher level) is found before anything in the directory is changed.
+// version cannot honour (auth, other members without a transport, entries it
+// cannot apply, a higher level) is found before anything in the directory is
+// changed.
+//
+// A new cluster's log begins, on every member, with the same entries that add
+// them all, as etcd writes it. That of a member that joins a cluster is empty:
+// the leader fills it. A snapshot of another member that had come whole, but
+// was not installed when the process ended, is installed.
 StatusOr<DataDir> OpenDataDir(const NodeOptions& options,
                               const NodeWorld& world);
 

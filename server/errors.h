@@ -22,6 +22,69 @@ inline Status Stopped() {
   return UnavailableError("etcdserver: server stopped");
 }
 
+// Of a cluster that has no leader, or another one than before.
+inline Status TimedOut() {
+  return UnavailableError("etcdserver: request timed out");
+}
+inline Status TimedOutLeaderFailed() {
+  return UnavailableError(
+      "etcdserver: request timed out, possibly due to previous leader failure");
+}
+inline Status LeaderChanged() {
+  return UnavailableError("etcdserver: leader changed");
+}
+inline Status NoLeader() { return UnavailableError("etcdserver: no leader"); }
+inline Status NotLeader() {
+  return FailedPreconditionError("etcdserver: not leader");
+}
+inline Status BadLeaderTransferee() {
+  return FailedPreconditionError("etcdserver: bad leader transferee");
+}
+inline Status TimedOutTransfer() {
+  return UnavailableError(
+      "etcdserver: request timed out, leader transfer took too long");
+}
+inline Status NotCapable() {
+  return UnavailableError("etcdserver: not capable");
+}
+inline Status NotSupportedForLearner() {
+  return UnavailableError("etcdserver: rpc not supported for learner");
+}
+
+// Of a change of members.
+inline Status MemberNotFound() {
+  return NotFoundError("etcdserver: member not found");
+}
+inline Status MemberExists() {
+  return FailedPreconditionError("etcdserver: member ID already exist");
+}
+inline Status PeerUrlExists() {
+  return FailedPreconditionError("etcdserver: Peer URLs already exists");
+}
+inline Status NotEnoughStarted() {
+  return FailedPreconditionError(
+      "etcdserver: re-configuration failed due to not enough started members");
+}
+inline Status BadMemberUrls() {
+  return InvalidArgumentError("etcdserver: given member URLs are invalid");
+}
+inline Status NotLearner() {
+  return FailedPreconditionError(
+      "etcdserver: can only promote a learner member");
+}
+inline Status LearnerNotReady() {
+  return FailedPreconditionError(
+      "etcdserver: can only promote a learner member which is in sync with "
+      "leader");
+}
+inline Status TooManyLearners() {
+  return FailedPreconditionError(
+      "etcdserver: too many learner members in cluster");
+}
+inline Status UnhealthyCluster() {
+  return UnavailableError("etcdserver: unhealthy cluster");
+}
+
 // Of the request as it is, before it is proposed.
 inline Status EmptyKey() {
   return InvalidArgumentError("etcdserver: key is not provided");

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "engine/errors.h"
+#include "server/errors.h"
 
 namespace strata {
 namespace {
@@ -51,7 +52,8 @@ void Lessor::Demote() {
     leases_.clear();
     ended_.clear();
   }
-  for (const auto& reply : waiting) reply(errors::LeaseNotFound());
+  // Whether it ends is the next leader's to say.
+  for (const auto& reply : waiting) reply(errors::LeaderChanged());
 }
 
 void Lessor::Granted(const LeaseRecord& lease) {
@@ -94,7 +96,11 @@ void Lessor::Revoked(LeaseId id) {
 void Lessor::Renew(LeaseId id, std::function<void(StatusOr<int64_t>)> reply) {
   int64_t ttl = 0;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (!leading_) {
+      lock.unlock();
+      return reply(errors::NotLeader());
+    }
     const auto at = leases_.find(id);
     if (at != leases_.end() && at->second.ended) {
       at->second.waiting.push_back(std::move(reply));
@@ -102,12 +108,18 @@ void Lessor::Renew(LeaseId id, std::function<void(StatusOr<int64_t>)> reply) {
     }
     if (at != leases_.end()) {
       ttl = at->second.ttl_seconds;
+      ++counts_.renewed;
       Start({.id = id, .ttl_seconds = ttl}, Duration::zero());
       ScheduleWork();
     }
   }
   if (ttl == 0) return reply(errors::LeaseNotFound());
   reply(ttl);
+}
+
+Lessor::Counts Lessor::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
 }
 
 std::optional<Duration> Lessor::Remaining(LeaseId id) const {
@@ -117,6 +129,11 @@ std::optional<Duration> Lessor::Remaining(LeaseId id) const {
   const Duration left = at->second.due - loop_->Now();
   if (at->second.ended || left < Duration::zero()) return std::nullopt;
   return left;
+}
+
+bool Lessor::leading() const {
+  const std::lock_guard lock(mutex_);
+  return leading_;
 }
 
 std::vector<LeaseId> Lessor::List() const {
@@ -176,6 +193,7 @@ void Lessor::StartRevokes() {
       const auto at = leases_.find(id);
       if (at == leases_.end() || !at->second.ended) continue;
       ++revoking_;
+      ++counts_.expired;
     }
     revoke_(id, [this, id](const Status& status) { EndRevoke(id, status); });
   }

@@ -53,15 +53,23 @@ class Lessor {
   void Granted(const LeaseRecord& lease);
   void Revoked(LeaseId id);
 
+  bool leading() const;
   // Gives the lease its full time again; `reply` gets that in seconds, or
-  // NotFound. For a lease whose time has passed it waits for the revocation,
-  // so that whoever is told NotFound finds the keys gone.
+  // NotFound, or FailedPrecondition "not leader". For a lease whose time has
+  // passed it waits for the revocation, so that whoever is told NotFound finds
+  // the keys gone.
   void Renew(LeaseId id, std::function<void(StatusOr<int64_t>)> reply);
 
   // Not below zero. Nothing for a lease that is not there or has ended.
   std::optional<Duration> Remaining(LeaseId id) const;
   // By the time they end.
   std::vector<LeaseId> List() const;
+
+  struct Counts {
+    uint64_t renewed = 0;
+    uint64_t expired = 0;
+  };
+  Counts counts() const;
 
  private:
   struct Lease : TimingWheel::Timer {
@@ -97,6 +105,7 @@ class Lessor {
   // To be revoked: as soon as fewer are under way.
   std::deque<LeaseId> ended_;
   int revoking_ = 0;
+  Counts counts_;
   std::optional<Time> work_at_;
   Loop::TimerId work_timer_ = 0;
 };

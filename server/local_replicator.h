@@ -13,6 +13,7 @@
 #include "base/loop.h"
 #include "base/status.h"
 #include "server/durability.h"
+#include "server/node_stats.h"
 #include "server/replicator.h"
 #include "wal/wal.h"
 
@@ -34,15 +35,19 @@ struct LogPosition {
 // and answered, on `loop`; while that goes on the next batch gathers.
 class LocalReplicator : public Replicator {
  public:
-  // `loop`, `logger` and `state_machine` outlive the replicator.
+  // `loop`, `logger`, `state_machine` and `counters` outlive the replicator.
   // Segments of the log are kept back to `max_wals` when they are released.
   LocalReplicator(MemberId self, LogPosition position, std::unique_ptr<Wal> wal,
                   uint64_t max_wals, const Durability& durability,
-                  StateMachine* state_machine, Loop* loop, Logger* logger);
+                  StateMachine* state_machine, Loop* loop, Logger* logger,
+                  NodeCounters* counters);
 
   void Propose(std::unique_ptr<Proposal> proposal) override;
   void ReadIndex(std::function<void(const Status&)> done) override;
-  Status SnapshotTaken(const WalSnapshot& snapshot, LogIndex release) override;
+  void SnapshotTaken(const WalSnapshot& snapshot, LogIndex release,
+                     std::function<void(const Status&)> done) override {
+    done(RecordSnapshot(snapshot, release));
+  }
   ReplicatorStatus GetStatus() const override;
   void Stop() override;
   Status SyncLog() override;
@@ -52,6 +57,7 @@ class LocalReplicator : public Replicator {
 
   using Batch = std::span<std::unique_ptr<Proposal>>;
 
+  Status RecordSnapshot(const WalSnapshot& snapshot, LogIndex release);
   Status Admit(const Proposal& proposal) const;  // REQUIRES: mutex_ is held
   void Drain();
   // Logs, syncs, applies and answers; or answers with what went wrong.
@@ -68,6 +74,7 @@ class LocalReplicator : public Replicator {
   StateMachine* const state_machine_;
   Loop* const loop_;
   Logger* const logger_;
+  NodeCounters* const counters_;
   const uint64_t max_wals_;
   const Durability durability_;
 
@@ -79,7 +86,8 @@ class LocalReplicator : public Replicator {
   std::string encoded_;                            // one entry, reused
   std::vector<CommittedEntry> committed_entries_;  // one batch, reused
 
-  std::atomic<uint64_t> committed_;  // written on loop_, read anywhere
+  std::atomic<uint64_t> committed_;   // written on loop_, read anywhere
+  std::atomic<uint64_t> pending_{0};  // and not answered; written under mutex_
 
   std::mutex mutex_;
   std::condition_variable idle_;

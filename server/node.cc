@@ -1,23 +1,11 @@
-#include "server/node.h"
-
-#include <atomic>
+#include <future>
 #include <utility>
 
 #include "base/bytes.h"
-#include "engine/errors.h"
-#include "rpc/proto/raft_internal.pb.h"
-#include "server/alarms.h"
-#include "server/applier.h"
-#include "server/auto_compactor.h"
-#include "server/cluster.h"
-#include "server/compaction_waiters.h"
-#include "server/data_dir.h"
-#include "server/errors.h"
-#include "server/id_generator.h"
-#include "server/lessor.h"
+#include "server/command.h"
 #include "server/local_replicator.h"
+#include "server/node_impl.h"
 #include "server/opening.h"
-#include "server/snapshotter.h"
 
 namespace strata {
 namespace {
@@ -26,90 +14,23 @@ namespace {
 // renew it meanwhile. etcd's default election timeout.
 constexpr Duration kLeaseExtension = std::chrono::seconds(1);
 
-// Order of destruction, from the last member up: the replicator first, which
-// stops calling; then what it calls.
-class NodeImpl : public Node, private StateMachine {
- public:
-  NodeImpl(const NodeOptions& options, const NodeWorld& world, DataDir* dir)
-      : options_(options),
-        world_(world),
-        member_id_(dir->member),
-        cluster_id_(dir->cluster),
-        level_(dir->level),
-        ids_(dir->member, world.loop->WallNow()),
-        cluster_(dir->snapshot_membership),
-        lessor_(world.loop, [this](LeaseId id, auto done) {
-          ProposeRevoke(id, std::move(done));
-        }) {}
+}  // namespace
 
-  // The rest of opening: what can fail.
-  Status Start(DataDir dir);
+NodeImpl::NodeImpl(const NodeOptions& options, const NodeWorld& world,
+                   DataDir* dir)
+    : options_(options),
+      world_(world),
+      member_id_(dir->member),
+      cluster_id_(dir->cluster),
+      level_(dir->level),
+      slow_log_(options.warning_apply_duration, world.loop, world.logger),
+      ids_(dir->member, world.loop->WallNow()),
+      cluster_(dir->snapshot_membership),
+      lessor_(world.loop, [this](LeaseId id, auto done) {
+        ProposeRevoke(id, std::move(done));
+      }) {}
 
-  void Propose(etcdserverpb::InternalRaftRequest* request,
-               std::function<void(StatusOr<ApplyResult>)> reply) override;
-  void ReadIndex(std::function<void(const Status&)> done) override {
-    replicator_->ReadIndex(std::move(done));
-  }
-  void WaitCompacted(Revision revision, std::function<void()> done) override {
-    compactions_.Wait(revision, std::move(done));
-  }
-  LeaseId NewLeaseId() override {
-    return LeaseId(static_cast<int64_t>(ids_.Next() & INT64_MAX));
-  }
-  void RenewLease(LeaseId id,
-                  std::function<void(StatusOr<int64_t>)> reply) override {
-    lessor_.Renew(id, std::move(reply));
-  }
-  StatusOr<Duration> LeaseTimeLeft(LeaseId id) const override;
-  std::vector<LeaseId> Leases() const override { return lessor_.List(); }
-  std::vector<AlarmRecord> alarms() const override { return alarms_.List(); }
-  Store* store() override { return store_.get(); }
-  WatchHub* watch_hub() override { return watch_hub_.get(); }
-  MemberId member_id() const override { return member_id_; }
-  ClusterId cluster_id() const override { return cluster_id_; }
-  Level level() const override { return level_; }
-  ReplicatorStatus replication() const override {
-    return replicator_->GetStatus();
-  }
-  Membership membership() const override { return cluster_.membership(); }
-  Status Stop() override;
-
- private:
-  void Apply(std::span<const CommittedEntry> entries) override;
-  void Fail(const Status& status) override;
-  Status OpenStore(DataDir* dir);
-  Status Replay(const DataDir& dir);
-  // Requests of our own.
-  using Request = std::shared_ptr<etcdserverpb::InternalRaftRequest>;
-  void ProposeOwn(const Request& request, std::function<void(Status)> done);
-  void ProposeRevoke(LeaseId id, std::function<void(Status)> done);
-  void ProposeCompaction(Revision revision, std::function<void(Status)> done);
-  void RaiseNoSpace(std::function<void(Status)> done);
-  bool WithinQuota(const etcdserverpb::InternalRaftRequest& request,
-                   uint64_t tail_bytes) const;
-
-  // Constant after construction.
-  const NodeOptions options_;
-  const NodeWorld world_;
-  const MemberId member_id_;
-  const ClusterId cluster_id_;
-  const Level level_;
-
-  IdGenerator ids_;
-  Cluster cluster_;
-  Alarms alarms_;
-  Lessor lessor_;
-  CompactionWaiters compactions_;
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<WatchHub> watch_hub_;
-  std::unique_ptr<Applier> applier_;  // bound to world_.loop
-  std::unique_ptr<Snapshotter> snapshotter_;
-  std::unique_ptr<AutoCompactor> compactor_;  // works on world_.loop
-  std::unique_ptr<Replicator> replicator_;
-  std::atomic<Replicator*> log_{nullptr};  // the same, for the flusher
-};
-
-Status NodeImpl::OpenStore(DataDir* dir) {
+StoreOptions NodeImpl::MakeStoreOptions() {
   StoreOptions options;
   options.level = level_;
   options.batch_interval = options_.batch_interval;
@@ -124,8 +45,17 @@ Status NodeImpl::OpenStore(DataDir* dir) {
     Replicator* const log = log_.load();
     return log == nullptr ? Status::Ok() : log->SyncLog();
   };
+  return options;
+}
+
+Status NodeImpl::OpenStore(DataDir* dir) {
   ASSIGN_OR_RETURN(store_, Store::Open(std::move(dir->backend),
-                                       std::move(options), world_.logger));
+                                       MakeStoreOptions(), world_.logger));
+  if (!dir->alone) {
+    auto replaceable = std::make_unique<ReplaceableStore>(std::move(store_));
+    replaceable_ = replaceable.get();
+    store_ = std::move(replaceable);
+  }
   watch_hub_ = WatchHub::New(
       store_.get(),
       world_.watch_pump != nullptr ? world_.watch_pump : world_.background,
@@ -137,7 +67,8 @@ Status NodeImpl::OpenStore(DataDir* dir) {
       AppliedTo{.store = store_.get(),
                 .cluster = &cluster_,
                 .alarms = &alarms_,
-                .lessor = &lessor_},
+                .lessor = &lessor_,
+                .counters = &counters_},
       options_.min_lease_ttl_seconds,
       [this](Revision revision) { compactions_.Finished(revision); });
   return alarms_.Restore(*store_);
@@ -165,25 +96,116 @@ Status NodeImpl::Replay(const DataDir& dir) {
 
 Status NodeImpl::Start(DataDir dir) {
   RETURN_IF_ERROR(OpenStore(&dir));
-  RETURN_IF_ERROR(Replay(dir));
-  const Opening opening(options_, dir, cluster_.membership(), &ids_);
-  RETURN_IF_ERROR(opening.WriteTo(dir.wal.get()));
+  RETURN_IF_ERROR(dir.alone ? StartAlone(&dir) : StartMember(&dir));
+  const ReplicatorStatus status = replicator_->GetStatus();
+  world_.logger->Info("opened the data directory",
+                      {{"data-dir", options_.data_dir},
+                       {"member-id", HexId(member_id_.value())},
+                       {"cluster-id", HexId(cluster_id_.value())},
+                       {"etcd-level", level_.ToString()},
+                       {"raft-term", status.term.value()},
+                       {"revision", store_->revision().value()}});
+  return Status::Ok();
+}
+
+Status NodeImpl::StartAlone(DataDir* dir) {
+  RETURN_IF_ERROR(Replay(*dir));
+  const Opening opening(options_, *dir, cluster_.membership(), &ids_);
+  RETURN_IF_ERROR(opening.WriteTo(dir->wal.get()));
   for (const raft::Entry& entry : opening.entries()) {
     RETURN_IF_ERROR(applier_->Replay(entry));
   }
   const LogPosition position{.term = opening.term(),
                              .last_index = opening.entries().back().index};
-  StateMachine* const self = this;
+  ReplicatedMachine* const self = this;
   replicator_ = std::make_unique<LocalReplicator>(
-      member_id_, position, std::move(dir.wal), options_.max_wals,
-      options_.durability, self, world_.loop, world_.logger);
+      member_id_, position, std::move(dir->wal), options_.max_wals,
+      options_.durability, self, world_.loop, world_.logger, &counters_);
   log_ = replicator_.get();
+  StartWorkers(dir->snapshot_index);
+  lessor_.Promote(store_->leases().List(), kLeaseExtension);
+  return Status::Ok();
+}
+
+// What the backend has, of the cluster: the log alone says it.
+Status NodeImpl::ReplayMembers(const DataDir& dir, LogIndex applied) {
+  applied_ = dir.snapshot_index;
+  applied_term_ = dir.snapshot_term;
+  for (const raft::Entry& entry : dir.entries) {
+    if (entry.index > applied) break;
+    ASSIGN_OR_RETURN(const Command command, DecodeCommand(entry));
+    RETURN_IF_ERROR(cluster_.Apply(command, /*store=*/nullptr));
+    applied_ = entry.index;
+    applied_term_ = entry.term;
+  }
+  return Status::Ok();
+}
+
+// The rest of the log is not replayed here: raft hands out what is committed.
+Status NodeImpl::StartMember(DataDir* dir) {
+  const DataPaths paths(options_);
+  if (options_.backend != BackendKind::kBtree) {
+    return UnimplementedError(
+        "members of a cluster keep their data in a btree: --backend " +
+        std::string(BackendName(options_.backend)) + " is for single members");
+  }
+  LogIndex applied = dir->applied;
+  if (options_.bugs.replay_applied_entries) applied = dir->snapshot_index;
+  if (options_.bugs.skip_entries_at_restart) {
+    applied = std::max(applied, dir->hard_state.commit);
+  }
+  RETURN_IF_ERROR(ReplayMembers(*dir, applied));
+  if (options_.join) {
+    for (const MemberRecord& member : options_.join->members) {
+      if (member.id != member_id_) {
+        world_.transport->SetPeer(member.id, member.peer_urls);
+      }
+    }
+  }
+  SetPeers(cluster_.membership());
+  RaftReplicator::Options options;
+  options.self = member_id_;
+  options.start = {.hard_state = dir->hard_state,
+                   .applied = applied,
+                   .conf_state = cluster_.conf_state()};
+  options.log_before = dir->snapshot_index;
+  options.log_before_term = dir->snapshot_term;
+  options.entries = std::move(dir->entries);
+  options.heartbeat_interval = options_.heartbeat_interval;
+  options.election_timeout = options_.election_timeout;
+  options.pre_vote = options_.pre_vote;
+  options.random_seed = ids_.Next() ^ world_.random_seed;
+  options.max_wals = options_.max_wals;
+  options.snap_directory = paths.snap;
+  options.conf_state_in_log = level_.StoresConfState();
+  options.raft_bugs = options_.raft_bugs;
+  options.bugs = options_.bugs;
+  ReplicatedMachine* const self = this;
+  auto replicator = std::make_unique<RaftReplicator>(
+      std::move(options),
+      RaftReplicator::World{.env = world_.env,
+                            .loop = world_.loop,
+                            .log = world_.log,
+                            .transport = world_.transport,
+                            .logger = world_.logger,
+                            .counters = &counters_},
+      std::move(dir->wal), self);
+  raft_ = replicator.get();
+  replicator_ = std::move(replicator);
+  log_ = replicator_.get();
+  StartWorkers(dir->snapshot_index);
+  raft_->Start();
+  Publish();
+  return Status::Ok();
+}
+
+// From here on there are proposals, these two's own.
+void NodeImpl::StartWorkers(LogIndex snapshot_index) {
   if (options_.backend != BackendKind::kMem) {
     snapshotter_ = std::make_unique<Snapshotter>(
         options_, world_, level_, store_.get(), &cluster_, replicator_.get(),
-        dir.snapshot_index);
+        snapshot_index, &counters_);
   }
-  // From here on there are proposals, these two's own.
   compactor_ = std::make_unique<AutoCompactor>(
       options_.auto_compaction, world_.loop,
       AutoCompactor::Store{[this] { return store_->revision(); },
@@ -192,115 +214,61 @@ Status NodeImpl::Start(DataDir dir) {
                            }},
       world_.logger);
   compactor_->Start();
-  lessor_.Promote(store_->leases().List(), kLeaseExtension);
-  world_.logger->Info("opened the data directory",
-                      {{"data-dir", options_.data_dir},
-                       {"member-id", HexId(member_id_.value())},
-                       {"cluster-id", HexId(cluster_id_.value())},
-                       {"etcd-level", level_.ToString()},
-                       {"raft-term", position.term.value()},
-                       {"revision", store_->revision().value()}});
-  return Status::Ok();
 }
 
-void NodeImpl::Propose(etcdserverpb::InternalRaftRequest* request,
-                       std::function<void(StatusOr<ApplyResult>)> reply) {
-  request->mutable_header()->set_id(ids_.Next());
-  auto proposal = std::make_unique<Proposal>();
-  proposal->request = request;
-  proposal->bytes = request->ByteSizeLong();
-  proposal->reply = std::move(reply);
-  const uint64_t tail_bytes = store_->tail_bytes();
-  if (proposal->bytes > options_.max_request_bytes) {
-    proposal->reply(errors::RequestTooLarge());
-  } else if (!WithinQuota(*request, tail_bytes)) {
-    RaiseNoSpace([reply = std::move(proposal->reply)](const Status&) {
-      reply(errors::NoSpace());
-    });
-  } else if (tail_bytes > limits::kTailBytesMax) {
-    proposal->reply(errors::TooManyRequests());
-  } else {
-    replicator_->Propose(std::move(proposal));
-  }
+void NodeImpl::Later(Duration delay, std::function<void()> function) {
+  if (stopping_) return;
+  const auto id = std::make_shared<Loop::TimerId>();
+  *id = world_.loop->After(delay, [this, id, function = std::move(function)] {
+    timers_.erase(*id);
+    if (!stopping_) function();
+  });
+  timers_.insert(*id);
 }
 
-void NodeImpl::ProposeOwn(const Request& request,
-                          std::function<void(Status)> done) {
-  Propose(request.get(),
-          [request, done = std::move(done)](
-              const StatusOr<ApplyResult>& result) { done(result.status()); });
+// So that the others need not find out by an election timeout.
+void NodeImpl::HandOver() {
+  std::promise<MemberId> successor;
+  world_.loop->Post([&] { successor.set_value(raft_->BestSuccessor()); });
+  const MemberId to = successor.get_future().get();
+  if (to == MemberId()) return;
+  const auto moved = std::make_shared<std::promise<Status>>();
+  raft_->MoveLeader(
+      to, [moved](const Status& status) { moved->set_value(status); });
+  moved->get_future().wait_for(options_.election_timeout);
 }
 
-void NodeImpl::ProposeRevoke(LeaseId id, std::function<void(Status)> done) {
-  auto request = std::make_shared<etcdserverpb::InternalRaftRequest>();
-  request->mutable_lease_revoke()->set_id(id.value());
-  ProposeOwn(request, std::move(done));
-}
-
-void NodeImpl::ProposeCompaction(Revision revision,
-                                 std::function<void(Status)> done) {
-  auto request = std::make_shared<etcdserverpb::InternalRaftRequest>();
-  request->mutable_compaction()->set_revision(revision.value());
-  ProposeOwn(request, std::move(done));
-}
-
-// The data that are there, not the space that the file takes, count; what was
-// not yet flushed too.
-bool NodeImpl::WithinQuota(const etcdserverpb::InternalRaftRequest& request,
-                           uint64_t tail_bytes) const {
-  const int64_t quota = options_.quota_backend_bytes != 0
-                            ? options_.quota_backend_bytes
-                            : kDefaultQuotaBytes;
-  if (quota < 0) return true;
-  const uint64_t cost = QuotaCost(request);
-  if (cost == 0) return true;
-  const BackendSizes sizes = store_->Sizes();
-  const uint64_t live = sizes.in_use_bytes - sizes.pending_bytes + tail_bytes;
-  return live + cost < static_cast<uint64_t>(quota);
-}
-
-void NodeImpl::RaiseNoSpace(std::function<void(Status)> done) {
-  if (alarms_.IsRaised({member_id_, etcdserverpb::NOSPACE})) {
-    return done(Status::Ok());
-  }
-  auto request = std::make_shared<etcdserverpb::InternalRaftRequest>();
-  request->mutable_alarm()->set_action(etcdserverpb::AlarmRequest::ACTIVATE);
-  request->mutable_alarm()->set_memberid(member_id_.value());
-  request->mutable_alarm()->set_alarm(etcdserverpb::NOSPACE);
-  world_.logger->Warn("the quota is exceeded: raising the NOSPACE alarm",
-                      {{"in-use-bytes", store_->Sizes().in_use_bytes}});
-  ProposeOwn(request, std::move(done));
-}
-
-StatusOr<Duration> NodeImpl::LeaseTimeLeft(LeaseId id) const {
-  const std::optional<Duration> left = lessor_.Remaining(id);
-  if (!left.has_value()) return errors::LeaseNotFound();
-  return *left;
-}
-
-void NodeImpl::Apply(std::span<const CommittedEntry> entries) {
-  for (const CommittedEntry& entry : entries) {
-    if (!applier_->damage().ok()) {
-      entry.proposal->reply(applier_->damage());
-      continue;
-    }
-    StatusOr<ApplyResult> result =
-        applier_->Apply(*entry.proposal->request, entry.index, entry.term);
-    if (!applier_->damage().ok()) Fail(applier_->damage());
-    entry.proposal->reply(std::move(result));
-  }
-  watch_hub_->Published();
-  if (snapshotter_ != nullptr && applier_->damage().ok()) {
-    snapshotter_->Applied(entries.back().index, entries.back().term);
-  }
-}
-
-void NodeImpl::Fail(const Status& status) {
-  world_.logger->Error("cannot go on", {{"error", status}});
-  world_.on_fatal(status);
+NodeStats NodeImpl::stats() const {
+  const Lessor::Counts leases = lessor_.counts();
+  return {.store = store_->stats(),
+          .log_bytes = counters_.log_bytes.load(std::memory_order_relaxed),
+          .log_sync = counters_.log_sync.Read(),
+          .snap_save = counters_.snap_save.Read(),
+          .proposals_pending = replicator_->GetStatus().pending,
+          .proposals_failed =
+              counters_.proposals_failed.load(std::memory_order_relaxed),
+          .slow_applies = slow_log_.slow_applies(),
+          .quota_bytes = Quota(),
+          .leases_granted =
+              counters_.leases_granted.load(std::memory_order_relaxed),
+          .leases_revoked =
+              counters_.leases_revoked.load(std::memory_order_relaxed),
+          .leases_renewed = leases.renewed,
+          .leases_expired = leases.expired,
+          .lease_ttl = counters_.lease_ttl.Read()};
 }
 
 Status NodeImpl::Stop() {
+  if (raft_ != nullptr) {
+    HandOver();
+    std::promise<void> done;
+    world_.loop->Post([&] {
+      stopping_ = true;
+      for (const Loop::TimerId timer : timers_) world_.loop->Cancel(timer);
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
   replicator_->Stop();
   // What they propose is refused by now; nothing of theirs may run later.
   compactor_.reset();
@@ -308,8 +276,6 @@ Status NodeImpl::Stop() {
   if (snapshotter_ != nullptr) snapshotter_->Stop();
   return store_->Close();
 }
-
-}  // namespace
 
 StatusOr<std::unique_ptr<Node>> Node::Open(const NodeOptions& options,
                                            const NodeWorld& world) {

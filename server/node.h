@@ -17,14 +17,28 @@
 #include "engine/level.h"
 #include "engine/store.h"
 #include "engine/watch_hub.h"
+#include "raft/planted_bugs.h"
 #include "server/apply_result.h"
 #include "server/auto_compactor.h"
 #include "server/durability.h"
+#include "server/node_stats.h"
+#include "server/planted_bugs.h"
 #include "server/quota.h"
 #include "server/replicator.h"
+#include "server/slow_log.h"
+#include "server/transport.h"
 #include "snapshot/snap_file.h"
 
 namespace strata {
+
+struct PlantedBugs;  // wal/planted_bugs.h
+
+// A cluster that is there, which a new member joins: as its members tell.
+struct ExistingCluster {
+  ClusterId id = {};
+  MemberId self = {};  // as it was added
+  std::vector<MemberRecord> members = {};
+};
 
 struct NodeOptions {
   std::string name = "default";
@@ -38,6 +52,8 @@ struct NodeOptions {
   std::string initial_cluster =
       {};  // "name=url,name=url"; empty: this member alone
   std::string initial_cluster_token = "etcd-cluster";
+  // Set: a new member does not make the cluster above but joins this one.
+  std::optional<ExistingCluster> join = std::nullopt;
   std::vector<std::string> advertise_client_urls;
 
   BackendKind backend = BackendKind::kBtree;
@@ -64,8 +80,35 @@ struct NodeOptions {
   // negative: no limit.
   int64_t quota_backend_bytes = 0;
   AutoCompaction auto_compaction = {};
+  // What takes longer to apply, or to read, is logged; 0: nothing is.
+  Duration warning_apply_duration = std::chrono::milliseconds(100);
   // No lease lasts less: as etcd's, one and a half election timeouts.
   int64_t min_lease_ttl_seconds = limits::kMinLeaseTtlSeconds;
+
+  // Of a member of several.
+  Duration heartbeat_interval = std::chrono::milliseconds(100);
+  Duration election_timeout = std::chrono::seconds(1);
+  bool pre_vote = true;
+  // A change of members that could cost the quorum is refused.
+  bool strict_reconfig_check = true;
+  // For tests.
+  const raft::PlantedBugs* raft_bugs = nullptr;
+  const PlantedBugs* wal_bugs = nullptr;
+  ServerBugs bugs = {};
+};
+
+// What a follower asks of its leader beside raft: etcd's peer paths. `reply` is
+// called once, on any thread.
+class LeaderClient {
+ public:
+  virtual ~LeaderClient() = default;
+  virtual void RenewLease(MemberId leader, LeaseId id,
+                          std::function<void(StatusOr<int64_t>)> reply) = 0;
+  virtual void LeaseTimeLeft(MemberId leader, LeaseId id,
+                             std::function<void(StatusOr<Duration>)> reply) = 0;
+  virtual void PromoteMember(
+      MemberId leader, MemberId id,
+      std::function<void(StatusOr<Membership>)> reply) = 0;
 };
 
 // The world a node lives in; all outlive it.
@@ -79,6 +122,13 @@ struct NodeWorld {
   // work; null: there is none.
   Loop* helper = nullptr;
   Loop* watch_pump = nullptr;  // watchers are fed; null: on `background`
+  // To the other members. Null: this is a cluster of one, for good.
+  Transport* transport = nullptr;
+  Loop* log =
+      nullptr;  // a member of several writes its log; set with the above
+  LeaderClient* leader_client = nullptr;  // null: followers refuse
+  // Mixed into what raft leaves to chance.
+  uint64_t random_seed = 0;
   Logger* logger = nullptr;
   // The node can not go on (a failed sync): stop the process, exit code 1.
   std::function<void(const Status&)> on_fatal;
@@ -122,10 +172,34 @@ class Node {
   // NotFound if it has ended, and then its keys are gone.
   virtual void RenewLease(LeaseId id,
                           std::function<void(StatusOr<int64_t>)> reply) = 0;
-  // What is left of it; NotFound if it has ended, be its keys gone or not.
+  // What is left of it; NotFound if it has ended, be its keys gone or not. Only
+  // the leader knows: FailedPrecondition "not leader" from others.
   virtual StatusOr<Duration> LeaseTimeLeft(LeaseId id) const = 0;
-  // All there are, by the time they end.
+  // The same; asks the leader.
+  virtual void AskLeaseTimeLeft(
+      LeaseId id, std::function<void(StatusOr<Duration>)> reply) = 0;
+  // All there are; where this member leads, by the time they end.
   virtual std::vector<LeaseId> Leases() const = 0;
+
+  // --- the cluster's members; any thread ---
+  // Refusals are etcd's. Unimplemented without a transport.
+
+  using MembersReply = std::function<void(StatusOr<Membership>)>;
+  // A new member at these URLs. The id is made as etcd's, from them and the
+  // time.
+  virtual void AddMember(const std::vector<std::string>& peer_urls,
+                         bool is_learner,
+                         std::function<void(StatusOr<MemberRecord>)> reply) = 0;
+  virtual void RemoveMember(MemberId id, MembersReply reply) = 0;
+  virtual void UpdateMember(MemberId id,
+                            const std::vector<std::string>& peer_urls,
+                            MembersReply reply) = 0;
+  // A learner becomes a voter, once it has nearly all of the log. Asks the
+  // leader, who alone knows.
+  virtual void PromoteMember(MemberId id, MembersReply reply) = 0;
+  // This member, the leader, hands over to `to`.
+  virtual void MoveLeader(MemberId to,
+                          std::function<void(const Status&)> done) = 0;
 
   virtual std::vector<AlarmRecord> alarms() const = 0;  // any thread
   virtual Store* store() = 0;                           // reads only
@@ -136,6 +210,9 @@ class Node {
   virtual Level level() const = 0;
   virtual ReplicatorStatus replication() const = 0;  // term, leader, indexes
   virtual Membership membership() const = 0;         // a copy
+  virtual NodeStats stats() const = 0;               // any thread
+  // Where reads that took long are told of; the node tells of the others.
+  virtual SlowLog* slow_log() = 0;
 
   // Must be called before a node whose loops run is destroyed. Finishes what
   // was proposed, writes the tail to the backend, closes files.

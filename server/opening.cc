@@ -8,6 +8,39 @@
 #include "rpc/proto/raft_internal.pb.h"
 
 namespace strata {
+
+etcdserverpb::InternalRaftRequest SelfAttributesRequest(
+    const Level& level, MemberId self, const NodeOptions& options) {
+  etcdserverpb::InternalRaftRequest request;
+  if (level.ProposesV2Requests()) {
+    request.mutable_v2()->set_method("PUT");
+    request.mutable_v2()->set_path("/0/members/" + HexId(self.value()) +
+                                   "/attributes");
+    request.mutable_v2()->set_val(
+        EncodeAttributesJson(options.name, options.advertise_client_urls));
+    return request;
+  }
+  auto* set = request.mutable_cluster_member_attr_set();
+  set->set_member_id(self.value());
+  set->mutable_member_attributes()->set_name(options.name);
+  for (const std::string& url : options.advertise_client_urls) {
+    set->mutable_member_attributes()->add_client_urls(url);
+  }
+  return request;
+}
+
+etcdserverpb::InternalRaftRequest ClusterVersionRequest(const Level& level) {
+  etcdserverpb::InternalRaftRequest request;
+  if (level.ProposesV2Requests()) {
+    request.mutable_v2()->set_method("PUT");
+    request.mutable_v2()->set_path("/0/version");
+    request.mutable_v2()->set_val(level.ClusterVersion());
+  } else {
+    request.mutable_cluster_version_set()->set_ver(level.ClusterVersion());
+  }
+  return request;
+}
+
 Opening::Opening(const NodeOptions& options, const DataDir& dir,
                  const Membership& membership, IdGenerator* ids)
     : term_(std::max(dir.hard_state.term, dir.last_term) + 1),
@@ -19,50 +52,19 @@ Opening::Opening(const NodeOptions& options, const DataDir& dir,
   CHECK(self != membership.members.end());
   if (self->second.name != options.name ||
       self->second.client_urls != options.advertise_client_urls) {
-    AnnounceSelf(options, dir.level, self->second, ids->Next());
+    Add(SelfAttributesRequest(dir.level, dir.member, options), ids->Next());
   }
   if (membership.cluster_version != dir.level.ClusterVersion()) {
-    AnnounceVersion(dir.level, ids->Next());
+    Add(ClusterVersionRequest(dir.level), ids->Next());
   }
 }
 
-void Opening::AnnounceSelf(const NodeOptions& options, const Level& level,
-                           const MemberRecord& self, uint64_t id) {
-  etcdserverpb::InternalRaftRequest request;
-  if (level.ProposesV2Requests()) {
+void Opening::Add(etcdserverpb::InternalRaftRequest request, uint64_t id) {
+  if (request.has_v2()) {
     request.mutable_v2()->set_id(id);
-    request.mutable_v2()->set_method("PUT");
-    request.mutable_v2()->set_path("/0/members/" + HexId(self.id.value()) +
-                                   "/attributes");
-    request.mutable_v2()->set_val(
-        EncodeAttributesJson(options.name, options.advertise_client_urls));
   } else {
     request.mutable_header()->set_id(id);
-    auto* set = request.mutable_cluster_member_attr_set();
-    set->set_member_id(self.id.value());
-    set->mutable_member_attributes()->set_name(options.name);
-    for (const std::string& url : options.advertise_client_urls) {
-      set->mutable_member_attributes()->add_client_urls(url);
-    }
   }
-  Add(request);
-}
-
-void Opening::AnnounceVersion(const Level& level, uint64_t id) {
-  etcdserverpb::InternalRaftRequest request;
-  if (level.ProposesV2Requests()) {
-    request.mutable_v2()->set_id(id);
-    request.mutable_v2()->set_method("PUT");
-    request.mutable_v2()->set_path("/0/version");
-    request.mutable_v2()->set_val(level.ClusterVersion());
-  } else {
-    request.mutable_header()->set_id(id);
-    request.mutable_cluster_version_set()->set_ver(level.ClusterVersion());
-  }
-  Add(request);
-}
-
-void Opening::Add(const etcdserverpb::InternalRaftRequest& request) {
   ++last_index_;
   // A v2 request is logged bare, as etcd 3.4 and 3.5 do.
   entries_.push_back({.term = term_,

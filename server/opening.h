@@ -5,12 +5,19 @@
 
 #include "base/status.h"
 #include "raft/types.h"
+#include "rpc/proto/raft_internal.pb.h"
 #include "server/data_dir.h"
 #include "server/id_generator.h"
 #include "server/node.h"
 #include "wal/wal.h"
 
 namespace strata {
+
+// By which a member tells the cluster its name and client URLs, and a leader
+// the cluster's version, in the form of the level. Without an id.
+etcdserverpb::InternalRaftRequest SelfAttributesRequest(
+    const Level& level, MemberId self, const NodeOptions& options);
+etcdserverpb::InternalRaftRequest ClusterVersionRequest(const Level& level);
 
 // What a single member writes into its log each time it starts, as a raft
 // leader would: a new term with its own vote, the empty entry that opens it,
@@ -27,10 +34,7 @@ class Opening {
   Status WriteTo(Wal* wal) const;
 
  private:
-  void Add(const etcdserverpb::InternalRaftRequest& request);
-  void AnnounceSelf(const NodeOptions& options, const Level& level,
-                    const MemberRecord& self, uint64_t id);
-  void AnnounceVersion(const Level& level, uint64_t id);
+  void Add(etcdserverpb::InternalRaftRequest request, uint64_t id);
 
   const Term term_;
   raft::HardState hard_state_;

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
+#include "base/loop.h"
 #include "base/status.h"
 #include "base/types.h"
 #include "raft/types.h"
@@ -28,13 +30,22 @@ struct Proposal {
   // Of the encoded request, which caches the sizes of its parts: it must not
   // change after ByteSizeLong().
   uint64_t bytes = 0;
+  // Instead of a request: a change of the cluster's members.
+  std::optional<raft::ConfChange> conf_change = std::nullopt;
+  // To be logged by this member as the leader of this term, or refused; 0: by
+  // whoever leads.
+  Term only_in = {};
+  // When it was taken on, and when its batch was begun and was durable.
+  Time proposed = {};
+  Time batch_began = {};
+  Time logged = {};
   // Called on the node's loop: after the change is durable and applied, or with
   // the error that kept it from being so. Must not block.
   std::function<void(StatusOr<ApplyResult>)> reply;
 };
 
 // What is durable and decided, in log order. `proposal` is the one it came from
-// if that was made by this process, so that it need not be decoded again.
+// if that is known without a look at the entry, which then need not be decoded.
 struct CommittedEntry {
   LogIndex index;
   Term term;
@@ -58,10 +69,11 @@ struct ReplicatorStatus {
   MemberId leader;
   LogIndex last_index;  // in the log
   LogIndex committed;
+  uint64_t pending = 0;  // proposals taken on and not answered
 };
 
 // The line between "proposed" and "applied". LocalReplicator: the log, then
-// apply. (RaftReplicator: the log, a quorum, then apply.)
+// apply. RaftReplicator: the log, a quorum, then apply.
 class Replicator {
  public:
   virtual ~Replicator() = default;
@@ -75,9 +87,10 @@ class Replicator {
   virtual void ReadIndex(std::function<void(const Status&)> done) = 0;
 
   // Records that a raft snapshot file covers the log up to `snapshot.index`,
-  // and lets go of segments before `release`. Bound to the node's loop.
-  virtual Status SnapshotTaken(const WalSnapshot& snapshot,
-                               LogIndex release) = 0;
+  // and lets go of segments before `release`; then calls `done`. Bound to the
+  // node's loop.
+  virtual void SnapshotTaken(const WalSnapshot& snapshot, LogIndex release,
+                             std::function<void(const Status&)> done) = 0;
 
   // Makes all that is acknowledged durable, where it is not yet (durability.h).
   // Any thread but the node's loop, which it waits for.

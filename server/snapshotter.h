@@ -9,6 +9,7 @@
 #include "engine/store.h"
 #include "server/cluster.h"
 #include "server/node.h"
+#include "server/node_stats.h"
 #include "server/replicator.h"
 
 namespace strata {
@@ -23,10 +24,14 @@ class Snapshotter {
   // All outlive the snapshotter; `last` is the newest snapshot's index.
   Snapshotter(const NodeOptions& options, const NodeWorld& world, Level level,
               Store* store, Cluster* cluster, Replicator* replicator,
-              LogIndex last);
+              LogIndex last, NodeCounters* counters);
 
   // Tells what has been applied. Bound to the node's loop.
   void Applied(LogIndex index, Term term);
+
+  // The state is now that of a snapshot of another member, whose file is there.
+  // Bound to the node's loop.
+  void Installed(LogIndex index) { last_ = index; }
 
   // Waits for the one under way; starts none after it. Blocks; not on a loop of
   // the node.
@@ -55,6 +60,7 @@ class Snapshotter {
   Store* const store_;
   Cluster* const cluster_;
   Replicator* const replicator_;
+  NodeCounters* const counters_;
 
   LogIndex last_;  // taken or tried; bound to the node's loop
 

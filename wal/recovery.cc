@@ -76,6 +76,8 @@ Status Replay::AddEntry(std::string_view data) {
   std::vector<raft::Entry>& entries = content_.entries;
   if (entry.index <= start_.index) {
     entries.clear();  // replaced from here on
+    term_at_start_.reset();
+    if (entry.index == start_.index) term_at_start_ = entry.term;
     return Status::Ok();
   }
   const uint64_t place = entry.index - start_.index - 1;
@@ -115,6 +117,11 @@ Status Replay::AddSnapshot(std::string_view data) {
                            std::to_string(start_.term.value()));
     }
     start_found_ = true;
+    // It came from another member, and this one's log was not a part of it:
+    // what follows in it is nothing that may be committed any more.
+    if (term_at_start_ && *term_at_start_ != start_.term) {
+      content_.entries.clear();
+    }
   }
   last_index_ = std::max(last_index_, snapshot.index);
   content_.snapshots.push_back(std::move(snapshot));

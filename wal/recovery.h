@@ -2,6 +2,7 @@
 #define STRATA_WAL_RECOVERY_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,8 @@ class Replay {
   WalContent content_;
   bool has_metadata_ = false;
   bool start_found_ = false;
+  // Of the entry at the start, if the log has it.
+  std::optional<Term> term_at_start_;
   LogIndex last_index_;
 };
 

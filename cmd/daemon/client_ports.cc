@@ -7,6 +7,8 @@
 
 #include "base/env.h"
 #include "rpc/gateway/gateway.h"
+#include "rpc/http/access.h"
+#include "rpc/metrics.h"
 
 namespace strata {
 namespace {
@@ -17,14 +19,20 @@ uint64_t FileLimit() {
   return limit.rlim_cur;
 }
 
-std::vector<HttpRoute> ClientRoutes(const StratadOptions& options, Node* node,
-                                    Services* services, PlainHttp* plain) {
-  std::vector<HttpRoute> routes =
-      GatewayRoutes({.level = node->level(),
-                     .max_request_bytes = options.grpc.max_request_bytes},
-                    services->Methods(), services->Streams());
-  std::ranges::move(plain->Routes(), std::back_inserter(routes));
-  return routes;
+// The gateway, if it is to be, and the plain paths.
+std::vector<HttpRoute> ClientRoutes(const StratadOptions& options, Level level,
+                                    const std::vector<UnaryMethod>& methods,
+                                    const std::vector<StreamMethod>& streams,
+                                    PlainHttp* plain) {
+  std::vector<HttpRoute> routes = plain->Routes();
+  if (options.http.gateway) {
+    std::ranges::move(
+        GatewayRoutes({.level = level,
+                       .max_request_bytes = options.grpc.max_request_bytes},
+                      methods, streams),
+        std::back_inserter(routes));
+  }
+  return WithAccess(options.http.access, std::move(routes));
 }
 
 void LogUrl(const ListenUrl& url, std::string_view what, Logger* logger) {
@@ -40,18 +48,21 @@ void LogUrl(const ListenUrl& url, std::string_view what, Logger* logger) {
 
 }  // namespace
 
-ClientPorts::ClientPorts(const Parts& parts)
+ClientPorts::ClientPorts(const StratadOptions& options, const Parts& parts)
     : parts_(parts),
+      calls_(options.warning_unary_duration, parts.timer, parts.logger),
       plain_({.node = parts.node,
               .loop = parts.timer,
               .logger = parts.logger,
+              .metrics = [this] { return MetricsPage(); },
+              .command_line = options.command_line,
               .file_descriptor_limit = FileLimit()}) {}
 
 ClientPorts::~ClientPorts() = default;
 
 StatusOr<std::unique_ptr<ClientPorts>> ClientPorts::Open(
     const StratadOptions& options, const Parts& parts) {
-  std::unique_ptr<ClientPorts> ports(new ClientPorts(parts));
+  std::unique_ptr<ClientPorts> ports(new ClientPorts(options, parts));
   const Status started = ports->Start(options);
   if (!started.ok()) {
     ports->Shutdown(Duration::zero());
@@ -61,12 +72,16 @@ StatusOr<std::unique_ptr<ClientPorts>> ClientPorts::Open(
 }
 
 Status ClientPorts::Start(const StratadOptions& options) {
-  ASSIGN_OR_RETURN(
-      grpc_, GrpcServer::Start(options.grpc, parts_.services->Methods(),
-                               parts_.services->Streams(), parts_.node_loop));
-  http_ = HttpServer::New(
-      &thread_, ClientRoutes(options, parts_.node, parts_.services, &plain_));
-  metrics_ = HttpServer::New(&thread_, plain_.MetricsRoutes());
+  const std::vector<UnaryMethod> methods =
+      calls_.Observe(parts_.services->Methods());
+  const std::vector<StreamMethod> streams =
+      calls_.Observe(parts_.services->Streams());
+  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(options.grpc, methods, streams,
+                                            parts_.node_loop));
+  http_ = HttpServer::New(&thread_, ClientRoutes(options, parts_.node->level(),
+                                                 methods, streams, &plain_));
+  metrics_ = HttpServer::New(
+      &thread_, WithAccess(options.http.access, plain_.MetricsRoutes()));
   const FrontOptions front = {
       .listen = {.env = Env::Posix(), .logger = parts_.logger}};
   ASSIGN_OR_RETURN(front_, Front::Start(&thread_, front, Addresses(options)));
@@ -117,6 +132,12 @@ std::vector<FrontAddress> ClientPorts::Addresses(
     add(url, nullptr, metrics_.get());
   }
   return addresses;
+}
+
+std::string ClientPorts::MetricsPage() const {
+  return MetricsText({.node = parts_.node, .calls = &calls_, .health = [this] {
+                        return plain_.counts();
+                      }});
 }
 
 void ClientPorts::Shutdown(Duration grace) {

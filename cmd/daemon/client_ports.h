@@ -2,6 +2,7 @@
 #define STRATA_CMD_DAEMON_CLIENT_PORTS_H_
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/combining_loop.h"
@@ -9,6 +10,7 @@
 #include "base/loop.h"
 #include "base/status.h"
 #include "cmd/daemon/command_line.h"
+#include "rpc/call_stats.h"
 #include "rpc/front.h"
 #include "rpc/grpc_server.h"
 #include "rpc/http/server.h"
@@ -43,14 +45,17 @@ class ClientPorts {
   void Shutdown(Duration grace);
 
  private:
-  explicit ClientPorts(const Parts& parts);
+  ClientPorts(const StratadOptions& options, const Parts& parts);
 
   Status Start(const StratadOptions& options);
   std::vector<FrontAddress> Addresses(const StratadOptions& options) const;
   void LogServing(const StratadOptions& options) const;
 
+  std::string MetricsPage() const;
+
   const Parts parts_;
   IoThread thread_{"front"};
+  CallObserver calls_;
   PlainHttp plain_;
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<HttpServer> http_;     // all paths

@@ -38,7 +38,8 @@ Flag DurationFlag(std::string name, Duration* target, std::string shown,
   return {.name = std::move(name),
           .shown_default = std::move(shown),
           .help = std::move(help),
-          .set = set};
+          .set = set,
+          .is_duration = true};
 }
 
 Flag UrlsFlag(std::string name, std::vector<std::string>* target,

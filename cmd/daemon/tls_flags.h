@@ -40,8 +40,9 @@ Status CompleteTls(const SharedTlsFlags& shared, TlsFlags* tls);
 Status CheckTlsFor(const ListenUrl& url, const TlsFlags& tls,
                    std::vector<std::string>* warnings);
 
-// The files, read; null: no URL needs them. With auto-TLS, made first if they are
-// missing, in `directory` (data-dir/fixtures/client), for the hosts of `urls`.
+// The files, read; null: no URL needs them. With auto-TLS, made first if they
+// are missing, in `directory` (data-dir/fixtures/client), for the hosts of
+// `urls`.
 StatusOr<std::unique_ptr<TlsContext>> OpenTls(
     const TlsFlags& tls, const SharedTlsFlags& shared,
     const std::vector<ListenUrl>& urls, const std::string& directory, Env* env,

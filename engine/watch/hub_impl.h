@@ -146,6 +146,7 @@ class WatchHubImpl final : public WatchHub {
                               const std::weak_ptr<Stream>& weak);
   void MarkProgress(Stream* stream);
   // All below REQUIRE: mutex_
+  void LeaveBehind();  // REQUIRES: mutex_
   void DeliverNew(const Change& change, Fed* fed);
   void DeliverBehind(const ChangeList& list, Revision from, Revision now,
                      Fed* fed);

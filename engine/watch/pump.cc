@@ -55,7 +55,9 @@ bool WatchHubImpl::FeedNew() {
   {
     const std::lock_guard lock(mutex_);
     if (watchers_ == 0 || fed_ + 1 != request.from) return true;  // it slept
-    if (!list.ok()) {
+    if (list.status().code() == Code::kOutOfRange) {
+      LeaveBehind();
+    } else if (!list.ok()) {
       RefuseDamaged(list.status(), Watchers(), &fed);
     } else {
       for (const Change& change : list->changes) DeliverNew(change, &fed);
@@ -65,6 +67,18 @@ bool WatchHubImpl::FeedNew() {
   }
   Finish(&fed);
   return list.ok() && list->next <= store_->revision();
+}
+
+// The store's content was replaced by one in which what comes next has been
+// compacted: all are behind, and will be told so.
+void WatchHubImpl::LeaveBehind() {
+  const Revision lost = fed_ + 1;
+  fed_ = store_->revision();
+  for (Watcher* watcher : Watchers()) {
+    if (watcher->behind || watcher->next > fed_) continue;
+    watcher->next = std::max(watcher->next, lost);
+    AddBehind(watcher);
+  }
 }
 
 void WatchHubImpl::DeliverNew(const Change& change, Fed* fed) {

@@ -87,10 +87,10 @@ HttpRoute FixedRoute(std::string path, uint64_t max_body_bytes,
 HttpRoute PostRoute(HttpRoute route, Level level) {
   auto refusal = std::make_shared<const HttpRoute>(
       FixedRoute(route.path, route.max_body_bytes, NoSuchMethod, level));
-  route.open = [open = std::move(route.open), refusal](
+  route.open = [served = std::move(route.open), refusal](
                    HttpRequest request, std::shared_ptr<HttpSink> sink) {
     return request.method == "POST"
-               ? open(std::move(request), std::move(sink))
+               ? served(std::move(request), std::move(sink))
                : refusal->open(std::move(request), std::move(sink));
   };
   return route;

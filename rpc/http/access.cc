@@ -114,7 +114,7 @@ std::vector<HttpRoute> WithAccess(HttpAccess access,
   const auto shared = std::make_shared<const HttpAccess>(std::move(access));
   for (HttpRoute& route : routes) {
     route.open =
-        [shared, open = std::move(route.open)](
+        [shared, served = std::move(route.open)](
             HttpRequest request,
             std::shared_ptr<HttpSink> sink) -> std::shared_ptr<HttpHandler> {
       if (!AllowsHost(*shared, request)) {
@@ -127,7 +127,7 @@ std::vector<HttpRoute> WithAccess(HttpAccess access,
         return std::make_shared<FixedHandler>(HttpResponse{},
                                               std::move(with_headers));
       }
-      return open(std::move(request), std::move(with_headers));
+      return served(std::move(request), std::move(with_headers));
     };
   }
   return routes;

@@ -1,0 +1,434 @@
+#include "server/raft_replicator.h"
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/limits.h"
+#include "rpc/proto/raft_internal.pb.h"
+#include "server/errors.h"
+#include "server/incoming_snapshot.h"
+
+// What comes in: from clients, from other members, from the clock. What goes
+// out is in raft_shell.cc.
+namespace strata {
+namespace {
+
+// What messages may wait for the loop; more are dropped, as a network may.
+constexpr uint64_t kMaxInboxBytes = 64 << 20;
+constexpr uint64_t kMaxInboxMessages = 8192;
+// Of the log, in memory, for members that are behind.
+constexpr uint64_t kMaxLogBytes = 256 << 20;
+// As etcd: five seconds, and two elections.
+constexpr Duration kPatience = std::chrono::seconds(5);
+
+uint32_t ElectionTicks(const RaftReplicator::Options& options) {
+  return static_cast<uint32_t>(std::max<int64_t>(
+      2, options.election_timeout /
+             std::max(options.heartbeat_interval,
+                      Duration(std::chrono::milliseconds(1)))));
+}
+
+raft::RaftOptions MakeRaftOptions(const RaftReplicator::Options& options) {
+  return {.id = options.self,
+          .election_ticks = ElectionTicks(options),
+          .heartbeat_ticks = 1,
+          .random_seed = options.random_seed,
+          .pre_vote = options.pre_vote,
+          .apply_unpersisted = options.bugs.apply_before_persisted,
+          // RaftLog has them all.
+          .cache_bytes = 0,
+          .planted_bugs = options.raft_bugs};
+}
+
+// A v2 request is known by an id of its own, as in etcd.
+uint64_t IdOf(const Proposal& proposal) {
+  if (proposal.conf_change) return proposal.conf_change->id;
+  return proposal.request->has_v2() ? proposal.request->v2().id()
+                                    : proposal.request->header().id();
+}
+
+// A v2 request is logged bare, as etcd 3.4 and 3.5 do.
+std::string Encode(const etcdserverpb::InternalRaftRequest& request) {
+  return request.has_v2() ? request.v2().SerializeAsString()
+                          : request.SerializeAsString();
+}
+
+}  // namespace
+
+RaftReplicator::RaftReplicator(Options options, const World& world,
+                               std::unique_ptr<Wal> wal,
+                               ReplicatedMachine* machine)
+    : options_(std::move(options)),
+      world_(world),
+      machine_(machine),
+      log_(options_.log_before, options_.log_before_term, options_.entries,
+           kMaxLogBytes, [machine] { return machine->Applied(); }),
+      raft_(MakeRaftOptions(options_), options_.start, &log_),
+      applied_(options_.start.applied) {
+  writer_ = std::make_unique<LogWriter>(
+      std::move(wal),
+      LogWriter::Options{
+          .env = world_.env,
+          .log = world_.log,
+          .node = world_.loop,
+          .logger = world_.logger,
+          .counters = world_.counters,
+          .snap_directory = options_.snap_directory,
+          .last_index = log_.LastIndex(),
+          .hard_state = options_.start.hard_state,
+          .conf_state_in_log = options_.conf_state_in_log,
+          .persisted =
+              [this](raft::OutputSequence sequence) { OnPersisted(sequence); },
+          .failed = [this](const Status& status) { Fail(status); },
+          .bugs = options_.bugs});
+}
+
+RaftReplicator::~RaftReplicator() { world_.transport->Stop(); }
+
+void RaftReplicator::Start() {
+  Receiver* const self = this;
+  world_.transport->Start(self);
+  const raft::Configuration& members = raft_.configuration();
+  if (members.voters.incoming.size() == 1 && raft_.Promotable()) {
+    raft_.Campaign();  // there is nobody to wait for
+  }
+  Pump();
+  tick_ = world_.loop->After(options_.heartbeat_interval, [this] { OnTick(); });
+}
+
+// --- any thread ---
+
+void RaftReplicator::Wake() {
+  if (std::exchange(posted_, true)) return;
+  world_.loop->Post([this] { Drain(); });
+}
+
+void RaftReplicator::RunOnLoop(std::function<void()> task) {
+  const std::lock_guard lock(mutex_);
+  inbox_.tasks.push_back(std::move(task));
+  Wake();
+}
+
+void RaftReplicator::Propose(std::unique_ptr<Proposal> proposal) {
+  std::unique_lock lock(mutex_);
+  Status refused;
+  if (stopped_) {
+    refused = errors::Stopped();
+  } else if (in_flight_ >= limits::kMaxPendingProposals ||
+             inbox_.proposal_bytes + proposal->bytes >
+                 limits::kMaxPendingProposalBytes) {
+    refused = errors::TooManyRequests();
+  }
+  if (!refused.ok()) {
+    lock.unlock();
+    return proposal->reply(std::move(refused));
+  }
+  ++in_flight_;
+  inbox_.proposal_bytes += proposal->bytes;
+  inbox_.proposals.push_back(std::move(proposal));
+  Wake();
+}
+
+void RaftReplicator::ReadIndex(std::function<void(const Status&)> done) {
+  if (options_.bugs.read_locally) return done(Status::Ok());
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopped_ && inbox_.reads.size() < limits::kMaxPendingReads) {
+      inbox_.reads.push_back(std::move(done));
+      return Wake();
+    }
+  }
+  done(errors::Stopped());
+}
+
+void RaftReplicator::Receive(raft::Message message) {
+  uint64_t bytes = message.context.size();
+  for (const raft::Entry& entry : message.entries) {
+    bytes += raft::EntryBytes(entry);
+  }
+  const std::lock_guard lock(mutex_);
+  if (stopped_ || inbox_.messages.size() >= kMaxInboxMessages ||
+      inbox_.message_bytes + bytes > kMaxInboxBytes) {
+    return;
+  }
+  inbox_.message_bytes += bytes;
+  inbox_.messages.push_back(std::move(message));
+  Wake();
+}
+
+StatusOr<std::unique_ptr<IncomingSnapshot>> RaftReplicator::ReceiveSnapshot(
+    raft::Message message) {
+  if (!message.snapshot) return InvalidArgumentError("it has no snapshot");
+  const LogIndex index = message.snapshot->metadata.index;
+  return ReceiveDatabase(
+      world_.env, options_.snap_directory, index,
+      [this, message = std::move(message)] { Receive(message); });
+}
+
+void RaftReplicator::Unreachable(MemberId member) {
+  RunOnLoop([this, member] { raft_.ReportUnreachable(member); });
+}
+
+void RaftReplicator::RemovedHere() {
+  RunOnLoop([this] { machine_->Removed(); });
+}
+
+ReplicatorStatus RaftReplicator::GetStatus() const {
+  return {
+      .term = Term(seen_term_.load(std::memory_order_acquire)),
+      .leader = MemberId(seen_leader_.load(std::memory_order_acquire)),
+      .last_index = LogIndex(seen_last_.load(std::memory_order_acquire)),
+      .committed = LogIndex(seen_committed_.load(std::memory_order_acquire)),
+      .pending = in_flight_.load(std::memory_order_relaxed)};
+}
+
+void RaftReplicator::MoveLeader(MemberId to,
+                                std::function<void(const Status&)> done) {
+  RunOnLoop([this, to, done = std::move(done)] {
+    if (raft_.leader() == to) return done(Status::Ok());
+    if (transfer_) return done(errors::TimedOutTransfer());
+    transfer_ = Transfer{.to = to,
+                         .deadline = world_.loop->Now() + kPatience +
+                                     2 * options_.election_timeout,
+                         .done = done};
+    raft_.TransferLeadership(to);
+  });
+}
+
+// --- on the loop ---
+
+void RaftReplicator::Drain() {
+  Inbox inbox;
+  {
+    const std::lock_guard lock(mutex_);
+    std::swap(inbox, inbox_);
+    posted_ = false;
+  }
+  if (!stopping_ && !failed_) {
+    for (raft::Message& message : inbox.messages) Step(std::move(message));
+  }
+  for (auto& proposal : inbox.proposals) Add(std::move(proposal));
+  for (auto& read : inbox.reads) AddRead(std::move(read));
+  for (const auto& task : inbox.tasks) task();
+  Pump();
+}
+
+void RaftReplicator::Step(raft::Message message) {
+  if (!options_.bugs.hear_removed && machine_->IsRemoved(message.from)) return;
+  const MemberId from = message.from;
+  const Status status = raft_.Step(std::move(message));
+  if (status.code() == Code::kDataLoss) return Fail(status);
+  if (!status.ok()) {
+    world_.logger->Debug("a message was not understood",
+                         {{"from", HexId(from.value())}, {"error", status}});
+  }
+}
+
+void RaftReplicator::Add(std::unique_ptr<Proposal> proposal) {
+  const uint64_t id = IdOf(*proposal);
+  const Time deadline =
+      world_.loop->Now() + kPatience + 2 * options_.election_timeout;
+  Waiting waiting{.proposal = std::move(proposal), .deadline = deadline};
+  if (stopping_ || failed_) {
+    waiting_.emplace(id, std::move(waiting));
+    return Reply(id, errors::Stopped());
+  }
+  deadlines_.emplace_back(deadline, id);
+  auto [at, added] = waiting_.try_emplace(id, std::move(waiting));
+  CHECK(added) << "two requests with the id " << HexId(id);
+  if (!Submit(id, &at->second)) parked_.push_back(id);
+}
+
+Status RaftReplicator::SubmitToRaft(const Proposal& proposal) {
+  if (proposal.only_in != Term() && !options_.bugs.forward_revoke &&
+      (!raft_.is_leader() || raft_.term() != proposal.only_in)) {
+    return errors::NotLeader();
+  }
+  return proposal.conf_change ? raft_.ProposeConfChange(*proposal.conf_change)
+                              : raft_.Propose(Encode(*proposal.request));
+}
+
+bool RaftReplicator::Submit(uint64_t id, Waiting* waiting) {
+  const Status status = SubmitToRaft(*waiting->proposal);
+  switch (status.code()) {
+    case Code::kOk:
+      waiting->sent = true;
+      if (raft_.is_leader()) Remember(id);
+      if (options_.bugs.answer_at_append) Reply(id, ApplyResult());
+      return true;
+    case Code::kResourceExhausted:
+      Reply(id, errors::TooManyRequests());
+      return true;
+    case Code::kUnavailable:
+      return false;
+    case Code::kFailedPrecondition:
+      // One change of members at a time; this one's turn comes.
+      if (waiting->proposal->conf_change) return false;
+      Reply(id, status);
+      return true;
+    default:
+      Reply(id, status);
+      return true;
+  }
+}
+
+// What an earlier reign had logged from here on is not known to be lost: the
+// entries say so, or time.
+void RaftReplicator::Remember(uint64_t id) {
+  while (!own_.empty() && own_.back().index >= last_index()) own_.pop_back();
+  own_.push_back({last_index(), raft_.term(), id});
+}
+
+void RaftReplicator::SubmitParked() {
+  std::deque<uint64_t> parked = std::exchange(parked_, {});
+  for (const uint64_t id : parked) {
+    const auto at = waiting_.find(id);
+    if (at == waiting_.end()) continue;
+    if (!Submit(id, &at->second)) parked_.push_back(id);
+  }
+}
+
+void RaftReplicator::AddRead(std::function<void(const Status&)> done) {
+  if (stopping_ || failed_) return done(errors::Stopped());
+  const raft::ReadId id = ++last_read_;
+  if (!raft_.ReadIndex(id).ok()) return done(errors::TooManyRequests());
+  reads_[id] = {.done = std::move(done),
+                .deadline = world_.loop->Now() + kPatience +
+                            2 * options_.election_timeout};
+}
+
+void RaftReplicator::Reply(uint64_t id, StatusOr<ApplyResult> result) {
+  const auto at = waiting_.find(id);
+  if (at == waiting_.end()) return;
+  const std::unique_ptr<Proposal> proposal = std::move(at->second.proposal);
+  waiting_.erase(at);
+  {
+    const std::lock_guard lock(mutex_);
+    --in_flight_;
+  }
+  proposal->reply(std::move(result));
+}
+
+void RaftReplicator::OnTick() {
+  tick_ = world_.loop->After(options_.heartbeat_interval, [this] { OnTick(); });
+  if (failed_) return;
+  raft_.Tick();
+  if (!parked_.empty()) SubmitParked();
+  Expire();
+  CheckDisk();
+  CheckTransfer();
+  Pump();
+}
+
+// A leader was lost while it was waited for, or not.
+Status RaftReplicator::TimeoutError() const {
+  const bool lost = leader_lost_at_.has_value() &&
+                    world_.loop->Now() - *leader_lost_at_ <
+                        kPatience + 3 * options_.election_timeout;
+  return lost ? errors::TimedOutLeaderFailed() : errors::TimedOut();
+}
+
+void RaftReplicator::Expire() {
+  const Time now = world_.loop->Now();
+  while (!deadlines_.empty() && deadlines_.front().first <= now) {
+    const uint64_t id = deadlines_.front().second;
+    deadlines_.pop_front();
+    Reply(id, TimeoutError());
+  }
+  while (!reads_.empty() && reads_.begin()->second.deadline <= now) {
+    const auto done = std::move(reads_.begin()->second.done);
+    reads_.erase(reads_.begin());
+    done(errors::TimedOut());
+  }
+}
+
+// What a leader cannot write it cannot commit either once the others are slow,
+// and its own share of a quorum is missing: another shall lead.
+void RaftReplicator::CheckDisk() {
+  if (!raft_.is_leader() ||
+      writer_->Waiting() < options_.election_timeout / 2) {
+    return;
+  }
+  const Time now = world_.loop->Now();
+  if (handed_over_at_ && now - *handed_over_at_ < options_.election_timeout) {
+    return;
+  }
+  const MemberId to = BestSuccessor();
+  if (to == MemberId()) return;
+  handed_over_at_ = now;
+  world_.logger->Warn("the log's disk is slow or full: handing over",
+                      {{"to", HexId(to.value())}});
+  raft_.TransferLeadership(to);
+}
+
+MemberId RaftReplicator::BestSuccessor() const {
+  if (!raft_.is_leader()) return MemberId();
+  const raft::Leader& leader = std::get<raft::Leader>(raft_.role());
+  MemberId best;
+  LogIndex match;
+  for (const raft::Peer& peer : leader.peers) {
+    if (!raft_.configuration().voters.Contains(peer.id) ||
+        !peer.progress.recent_active || !world_.transport->Active(peer.id)) {
+      continue;
+    }
+    if (best == MemberId() || peer.progress.match() > match) {
+      best = peer.id;
+      match = peer.progress.match();
+    }
+  }
+  return best;
+}
+
+std::optional<LogIndex> RaftReplicator::MatchOf(MemberId member) const {
+  if (!raft_.is_leader()) return std::nullopt;
+  const raft::Peer* const peer =
+      std::get<raft::Leader>(raft_.role()).Find(member);
+  if (peer == nullptr) return std::nullopt;
+  return peer->progress.match();
+}
+
+void RaftReplicator::CheckTransfer() {
+  if (!transfer_) return;
+  const bool moved = raft_.leader() == transfer_->to;
+  if (!moved && world_.loop->Now() < transfer_->deadline) return;
+  const Transfer transfer = std::move(*transfer_);
+  transfer_.reset();
+  transfer.done(moved ? Status::Ok() : errors::TimedOutTransfer());
+}
+
+void RaftReplicator::Stop() {
+  world_.transport->Stop();
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  std::promise<void> refused;
+  world_.loop->Post([this, &refused] {
+    Drain();
+    stopping_ = true;
+    if (tick_) world_.loop->Cancel(*tick_);
+    while (!waiting_.empty()) {
+      Reply(waiting_.begin()->first, errors::Stopped());
+    }
+    for (auto& [id, read] : std::exchange(reads_, {})) {
+      read.done(errors::Stopped());
+    }
+    if (transfer_) transfer_->done(errors::Stopped());
+    transfer_.reset();
+    refused.set_value();
+  });
+  refused.get_future().wait();
+  if (const Status status = writer_->Stop(); !status.ok()) {
+    world_.logger->Warn("the end of the log was not written",
+                        {{"error", status}});
+  }
+  // What it told us has been heard.
+  std::promise<void> idle;
+  world_.loop->Post([&idle] { idle.set_value(); });
+  idle.get_future().wait();
+}
+
+}  // namespace strata

@@ -1,0 +1,24 @@
+#ifndef STRATA_TESTS_REGRESS_SEEDS_H_
+#define STRATA_TESTS_REGRESS_SEEDS_H_
+
+#include <cstdint>
+
+// Runs of the simulator that have gone wrong once, and what was wrong. They are
+// run again by //tests/sim:sim_test. A seed stands for a run only as long as
+// the simulator asks chance in the same order: it is kept as one more run.
+namespace strata::regress {
+
+struct SimSeed {
+  uint64_t seed;
+  uint64_t members;
+  uint64_t seconds;
+  const char* what;
+};
+
+inline constexpr SimSeed kSimSeeds[] = {
+    {1, 3, 20, "the first run there was"},
+};
+
+}  // namespace strata::regress
+
+#endif  // STRATA_TESTS_REGRESS_SEEDS_H_

@@ -1,0 +1,334 @@
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "base/check.h"
+#include "engine/watch/event.h"
+#include "tests/sim/cluster.h"
+
+// Changes of members, leaders, snapshots and leases: what happens without
+// faults, in etcd's words.
+namespace strata::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class MembersTest : public testing::Test {
+ protected:
+  explicit MembersTest(ClusterOptions options = {}) : cluster_(options) {
+    CHECK_OK(cluster_.StartAll());
+    CHECK(cluster_.WaitForLeader() != nullptr);
+    cluster_.RunFor(seconds(2));  // all have told their names
+  }
+
+  StatusOr<MemberRecord> Add(bool is_learner, size_t number) {
+    std::optional<StatusOr<MemberRecord>> answer;
+    cluster_.Leader()->node()->AddMember(
+        Cluster::UrlsOf(number), is_learner,
+        [&answer](StatusOr<MemberRecord> added) { answer = std::move(added); });
+    cluster_.RunUntil([&] { return answer.has_value(); }, seconds(30));
+    return answer.value_or(UnavailableError("no answer"));
+  }
+
+  Status Remove(MemberId id) {
+    return cluster_.Wait([&](const std::function<void(Status)>& done) {
+      cluster_.Leader()->node()->RemoveMember(
+          id, [done](const StatusOr<Membership>& m) { done(m.status()); });
+    });
+  }
+
+  Status Promote(Member* by, MemberId id) {
+    return cluster_.Wait([&](const std::function<void(Status)>& done) {
+      by->node()->PromoteMember(
+          id, [done](const StatusOr<Membership>& m) { done(m.status()); });
+    });
+  }
+
+  Member* Follower() {
+    for (size_t i = 0; i < cluster_.size(); ++i) {
+      Member& member = cluster_.member(i);
+      if (member.up() && &member != cluster_.Leader()) return &member;
+    }
+    return nullptr;
+  }
+
+  void Fill(int puts) {
+    for (int i = 0; i < puts; ++i) {
+      CHECK_OK(cluster_.Put(cluster_.Leader(), "k" + std::to_string(i % 100),
+                            std::to_string(i)));
+    }
+  }
+
+  Cluster cluster_;
+};
+
+TEST_F(MembersTest, ALearnerJoinsAndIsPromoted) {
+  Fill(20);
+  const auto added = Add(/*is_learner=*/true, 3);
+  ASSERT_TRUE(added.ok()) << added.status().ToString();
+  Member* const fresh = cluster_.AddNew(0, added->id, Cluster::UrlsOf(3));
+  EXPECT_EQ(Promote(Follower(), added->id).message(),
+            "etcdserver: can only promote a learner member which is in sync "
+            "with leader");
+  CHECK_OK(fresh->Start());
+  cluster_.RunFor(seconds(3));
+  EXPECT_EQ(ReadHere(fresh, "k19"), "19");
+  EXPECT_EQ(fresh->node()->membership(), cluster_.member(0)->membership());
+  CHECK_OK(Promote(Follower(), added->id));
+  cluster_.RunFor(seconds(1));
+  EXPECT_FALSE(fresh->node()->membership().members.at(added->id).is_learner);
+  EXPECT_EQ(fresh->node()->membership().members.at(added->id).name, "m3");
+  // It votes and may lead.
+  CHECK_OK(cluster_.Wait([&](const std::function<void(Status)>& done) {
+    cluster_.Leader()->node()->MoveLeader(added->id, done);
+  }));
+  EXPECT_EQ(cluster_.Leader(), fresh);
+  CHECK_OK(cluster_.Put(fresh, "a", "b"));
+  // And is a member still when it comes back.
+  fresh->LosePower(3);
+  ASSERT_NE(cluster_.WaitForLeader(), nullptr);
+  CHECK_OK(cluster_.Put(cluster_.Leader(), "a", "c"));
+  CHECK_OK(fresh->Start());
+  cluster_.RunFor(seconds(2));
+  EXPECT_EQ(ReadHere(fresh, "a"), "c");
+}
+
+TEST_F(MembersTest, RefusalsAreEtcds) {
+  EXPECT_EQ(Add(true, 0).status().message(),
+            "etcdserver: Peer URLs already exists");
+  EXPECT_EQ(Remove(MemberId(1)).message(), "etcdserver: member not found");
+  EXPECT_EQ(Promote(cluster_.Leader(), cluster_.member(0).id()).message(),
+            "etcdserver: can only promote a learner member");
+  const auto first = Add(true, 7);
+  ASSERT_TRUE(first.ok());
+  cluster_.RunFor(seconds(2));  // an id is made of the time in seconds
+  EXPECT_EQ(Add(true, 8).status().message(),
+            "etcdserver: too many learner members in cluster");
+  // Three of four, who have started, are enough; of five they are, too, but
+  // the fourth is not up.
+  const auto fourth = Add(false, 9);
+  ASSERT_TRUE(fourth.ok());
+  cluster_.RunFor(seconds(2));
+  EXPECT_EQ(Add(false, 10).status().message(), "etcdserver: unhealthy cluster");
+  Follower()->Kill();
+  EXPECT_EQ(Remove(cluster_.Leader()->id()).message(),
+            "etcdserver: unhealthy cluster");
+}
+
+TEST_F(MembersTest, ARemovedMemberStopsAndDoesNotComeBack) {
+  Member* const gone = Follower();
+  CHECK_OK(Remove(gone->id()));
+  cluster_.RunFor(seconds(4));
+  EXPECT_EQ(gone->fatal().message(),
+            "the member has been permanently removed from the cluster");
+  gone->Kill();
+  EXPECT_EQ(gone->Start().message(),
+            "the member has been permanently removed from the cluster");
+  CHECK_OK(cluster_.Put(cluster_.Leader(), "a", "1"));
+}
+
+TEST_F(MembersTest, ALeaderRemovesItself) {
+  Member* const first = cluster_.Leader();
+  CHECK_OK(Remove(first->id()));
+  cluster_.RunUntil([&] { return cluster_.Leader() != first; }, seconds(10));
+  Member* const next = cluster_.Leader();
+  ASSERT_NE(next, nullptr);
+  CHECK_OK(cluster_.Put(next, "a", "1"));
+  EXPECT_EQ(next->node()->membership().members.size(), 2U);
+}
+
+TEST_F(MembersTest, LeadershipMovesOnRequest) {
+  Member* const to = Follower();
+  CHECK_OK(cluster_.Wait([&](const std::function<void(Status)>& done) {
+    cluster_.Leader()->node()->MoveLeader(to->id(), done);
+  }));
+  EXPECT_EQ(cluster_.Leader(), to);
+  const Status wrong =
+      cluster_.Wait([&](const std::function<void(Status)>& done) {
+        Follower()->node()->MoveLeader(to->id(), done);
+      });
+  EXPECT_EQ(wrong.message(), "etcdserver: not leader");
+}
+
+// A leader whose disk stands still hands over, and nobody waits for it.
+TEST_F(MembersTest, ALeaderWithAStalledDiskHandsOver) {
+  Member* const first = cluster_.Leader();
+  first->StallDisk(seconds(20));
+  const Time begin = cluster_.world().Now();
+  const auto put = cluster_.Put(Follower(), "a", "1");
+  ASSERT_TRUE(put.ok()) << put.status().ToString();
+  EXPECT_NE(cluster_.Leader(), first);
+  EXPECT_LT(cluster_.world().Now() - begin, seconds(8));
+}
+
+// As does one whose disk is full; the cluster goes on without an alarm.
+TEST_F(MembersTest, ALeaderWithAFullDiskHandsOver) {
+  Member* const first = cluster_.Leader();
+  first->env()->SetCapacity(first->env()->UsedBytes());
+  Status last;
+  for (int i = 0; i < 300; ++i) {
+    last = cluster_.Put(Follower(), "a", std::string(1000, 'x')).status();
+  }
+  ASSERT_TRUE(last.ok()) << last.ToString();
+  EXPECT_NE(cluster_.Leader(), first);
+  EXPECT_TRUE(first->fatal().ok()) << first->fatal().ToString();
+  EXPECT_TRUE(cluster_.Leader()->node()->alarms().empty());
+  // With room again it catches up.
+  first->env()->SetCapacity(UINT64_MAX);
+  cluster_.RunFor(seconds(10));
+  EXPECT_EQ(first->node()->store()->revision(),
+            cluster_.Leader()->node()->store()->revision());
+}
+
+class SnapshotTest : public MembersTest {
+ protected:
+  SnapshotTest() : MembersTest(Options()) {}
+  static ClusterOptions Options() {
+    ClusterOptions options;
+    options.node.snapshot_count = 30;
+    options.node.snapshot_catch_up_entries = 5;
+    options.node.wal_segment_bytes = 16 << 10;
+    return options;
+  }
+};
+
+TEST_F(SnapshotTest, AMemberThatIsFarBehindGetsTheDatabase) {
+  Member* const behind = Follower();
+  // Its watcher must miss nothing of what is left.
+  std::vector<int64_t> seen;
+  const auto stream = behind->node()->watch_hub()->NewStream([] {});
+  stream->Watch({.range = {.key = "w", .end = {}}, .start = Revision(1)});
+  for (size_t i = 0; i < cluster_.size(); ++i) {
+    if (&cluster_.member(i) == behind) cluster_.Isolate(i);
+  }
+  CHECK_OK(cluster_.Put(cluster_.Leader(), "w", "1"));
+  Fill(200);
+  CHECK_OK(cluster_.Put(cluster_.Leader(), "w", "2"));
+  cluster_.network().Heal();
+  cluster_.RunFor(seconds(5));
+  EXPECT_GT(cluster_.network().snapshots(), 0U);
+  EXPECT_EQ(ReadHere(behind, "k99"), "199");
+  EXPECT_EQ(behind->node()->store()->revision(),
+            cluster_.Leader()->node()->store()->revision());
+  while (const auto response = stream->Next()) {
+    for (const auto& event : response->events) {
+      seen.push_back(event->revision().value());
+    }
+  }
+  EXPECT_EQ(seen.size(), 2U);
+  // It goes on, and comes back as it was.
+  CHECK_OK(cluster_.Put(behind, "a", "1"));
+}
+
+TEST_F(SnapshotTest, AWatcherWhoseChangesWereCompactedMeanwhileIsTold) {
+  Member* const behind = Follower();
+  const auto stream = behind->node()->watch_hub()->NewStream([] {});
+  stream->Watch({.range = {.key = "w", .end = {}}});
+  EXPECT_TRUE(stream->Next()->created);
+  for (size_t i = 0; i < cluster_.size(); ++i) {
+    if (&cluster_.member(i) == behind) cluster_.Isolate(i);
+  }
+  Member* const leader = cluster_.Leader();
+  CHECK_OK(cluster_.Put(leader, "w", "1"));
+  Fill(100);
+  etcdserverpb::InternalRaftRequest compact;
+  const Revision revision = leader->node()->store()->revision();
+  compact.mutable_compaction()->set_revision(revision.value());
+  CHECK_OK(cluster_.Propose(leader, compact));
+  Fill(100);
+  cluster_.network().Heal();
+  cluster_.RunFor(seconds(5));
+  ASSERT_EQ(ReadHere(behind, "k99"), "99");
+  const auto response = stream->Next();
+  ASSERT_TRUE(response.has_value());
+  EXPECT_TRUE(response->canceled);
+  EXPECT_EQ(response->compact_revision, revision);
+}
+
+TEST_F(SnapshotTest, ANewMemberGetsTheDatabaseAndVotes) {
+  Fill(200);
+  const auto added = Add(/*is_learner=*/false, 3);
+  ASSERT_TRUE(added.ok()) << added.status().ToString();
+  Member* const fresh = cluster_.AddNew(0, added->id, Cluster::UrlsOf(3));
+  CHECK_OK(fresh->Start());
+  cluster_.RunFor(seconds(5));
+  EXPECT_GT(cluster_.network().snapshots(), 0U);
+  EXPECT_EQ(ReadHere(fresh, "k99"), "199");
+  EXPECT_EQ(fresh->node()->membership().members.size(), 4U);
+}
+
+// Power is lost at any of its disk's operations from the moment that a snapshot
+// is on its way: it must open again, and catch up.
+TEST_F(SnapshotTest, ACrashWhileASnapshotIsInstalledLosesNothing) {
+  uint64_t installed = 0;
+  for (uint64_t point = 1; point <= 60; point += 2) {
+    Member* const behind = Follower();
+    for (size_t i = 0; i < cluster_.size(); ++i) {
+      if (&cluster_.member(i) == behind) cluster_.Isolate(i);
+    }
+    Fill(50);
+    behind->LosePowerAt(point);
+    const uint64_t before = cluster_.network().snapshots();
+    cluster_.network().Heal();
+    cluster_.RunUntil([&] { return behind->powered_off(); }, seconds(4));
+    behind->LosePower(point);
+    const Status opened = behind->Start();
+    ASSERT_TRUE(opened.ok()) << "point " << point << ": " << opened.ToString();
+    ASSERT_NE(cluster_.WaitForLeader(), nullptr);
+    cluster_.RunFor(seconds(5));
+    ASSERT_TRUE(behind->fatal().ok()) << behind->fatal().ToString();
+    ASSERT_EQ(behind->node()->store()->revision(),
+              cluster_.Leader()->node()->store()->revision())
+        << "point " << point;
+    installed += cluster_.network().snapshots() - before;
+  }
+  EXPECT_GT(installed, 20U);
+}
+
+class LeaseTest : public MembersTest {
+ protected:
+  void Grant(int64_t id, int64_t ttl) {
+    etcdserverpb::InternalRaftRequest request;
+    request.mutable_lease_grant()->set_id(id);
+    request.mutable_lease_grant()->set_ttl(ttl);
+    CHECK_OK(cluster_.Propose(cluster_.Leader(), request));
+  }
+  Status Renew(Member* member, int64_t id) {
+    return cluster_.Wait([&](const std::function<void(Status)>& done) {
+      member->node()->RenewLease(
+          LeaseId(id),
+          [done](const StatusOr<int64_t>& ttl) { done(ttl.status()); });
+    });
+  }
+};
+
+TEST_F(LeaseTest, FollowersAskTheLeaderAndANewLeaderGivesTheFullTime) {
+  Grant(7, 4);
+  for (int i = 0; i < 5; ++i) {
+    cluster_.RunFor(seconds(2));
+    CHECK_OK(Renew(Follower(), 7));
+  }
+  cluster_.RunFor(seconds(3));
+  cluster_.Leader()->Kill();
+  ASSERT_NE(cluster_.WaitForLeader(), nullptr);
+  cluster_.RunFor(seconds(3));
+  // With the old leader it had ended by now.
+  EXPECT_EQ(Follower()->node()->Leases().size(), 1U);
+  CHECK_OK(Renew(Follower(), 7));
+  cluster_.RunFor(seconds(7));
+  EXPECT_TRUE(Follower()->node()->Leases().empty());
+  EXPECT_EQ(Renew(Follower(), 7).code(), Code::kNotFound);
+}
+
+TEST_F(LeaseTest, ALeaderThatIsCutOffRenewsNothing) {
+  Grant(7, 4);
+  Member* const old = cluster_.Leader();
+  for (size_t i = 0; i < cluster_.size(); ++i) {
+    if (&cluster_.member(i) == old) cluster_.Isolate(i);
+  }
+  EXPECT_FALSE(Renew(old, 7).ok());
+}
+
+}  // namespace
+}  // namespace strata::sim

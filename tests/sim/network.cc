@@ -1,0 +1,221 @@
+#include "tests/sim/network.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "server/errors.h"
+
+namespace strata::sim {
+namespace {
+
+constexpr size_t kPieceBytes = 64 << 10;
+// Of a database, on the way.
+constexpr double kBytesPerSecond = 50e6;
+// A snapshot's sender waits so long for an answer that was lost.
+constexpr Duration kSnapshotPatience = std::chrono::seconds(2);
+
+}  // namespace
+
+class SimTransport final : public Transport {
+ public:
+  SimTransport(Network* network, MemberId self)
+      : network_(network), self_(self) {}
+  ~SimTransport() override { Stop(); }
+
+  void Start(Receiver* receiver) override {
+    network_->receivers_[self_] = receiver;
+    ++network_->lives_[self_];
+    started_ = true;
+  }
+  void Stop() override {
+    if (!std::exchange(started_, false)) return;
+    network_->receivers_.erase(self_);
+    ++network_->lives_[self_];
+  }
+  void Send(std::vector<raft::Message> messages) override {
+    for (raft::Message& message : messages) {
+      if (!peers_.contains(message.to)) continue;
+      network_->SendOne(self_, std::move(message));
+    }
+  }
+  void SendSnapshot(OutgoingSnapshot snapshot) override {
+    network_->SendSnapshot(self_, std::move(snapshot));
+  }
+  void SetPeer(MemberId member, std::vector<std::string> urls) override {
+    peers_[member] = std::move(urls);
+  }
+  void RemovePeer(MemberId member) override { peers_.erase(member); }
+  bool Active(MemberId member) const override {
+    return network_->Reaches(self_, member) && network_->Reaches(member, self_);
+  }
+
+ private:
+  Network* const network_;
+  const MemberId self_;
+  bool started_ = false;
+  std::map<MemberId, std::vector<std::string>> peers_;
+};
+
+class SimLeaderClient final : public LeaderClient {
+ public:
+  SimLeaderClient(Network* network, MemberId self)
+      : network_(network), self_(self) {}
+
+  void RenewLease(MemberId leader, LeaseId id,
+                  std::function<void(StatusOr<int64_t>)> reply) override {
+    network_->Ask(self_, leader, [id, reply](Node* node) {
+      if (node == nullptr) return reply(errors::TimedOut());
+      node->RenewLease(id, reply);
+    });
+  }
+  void LeaseTimeLeft(MemberId leader, LeaseId id,
+                     std::function<void(StatusOr<Duration>)> reply) override {
+    network_->Ask(self_, leader, [id, reply](Node* node) {
+      if (node == nullptr) return reply(errors::TimedOut());
+      reply(node->LeaseTimeLeft(id));
+    });
+  }
+  void PromoteMember(MemberId leader, MemberId id,
+                     std::function<void(StatusOr<Membership>)> reply) override {
+    network_->Ask(self_, leader, [id, reply](Node* node) {
+      if (node == nullptr) return reply(errors::TimedOut());
+      node->PromoteMember(id, reply);
+    });
+  }
+
+ private:
+  Network* const network_;
+  const MemberId self_;
+};
+
+Network::Network(SimWorld* world, uint64_t seed)
+    : world_(world), random_(seed), loop_(world->NewLoop("network")) {}
+
+std::unique_ptr<Transport> Network::NewTransport(MemberId self) {
+  return std::make_unique<SimTransport>(this, self);
+}
+
+std::unique_ptr<LeaderClient> Network::NewLeaderClient(MemberId self) {
+  return std::make_unique<SimLeaderClient>(this, self);
+}
+
+bool Network::Reaches(MemberId from, MemberId to) const {
+  return receivers_.contains(to) && !cuts_.contains({from, to});
+}
+
+Duration Network::DrawDelay() {
+  const auto spread =
+      static_cast<uint64_t>((faults_.delay_max - faults_.delay_min).count());
+  Duration delay =
+      faults_.delay_min +
+      Duration(static_cast<int64_t>(spread == 0 ? 0 : random_.Below(spread)));
+  if (faults_.late > 0 && random_.Below(1000) < faults_.late) {
+    delay += faults_.delay_max * static_cast<int64_t>(random_.Below(10));
+  }
+  return delay;
+}
+
+void Network::SendOne(MemberId from, raft::Message message) {
+  const MemberId to = message.to;
+  if (cuts_.contains({from, to}) || Lost()) {
+    ++dropped_;
+    return;
+  }
+  if (faults_.repeated > 0 && random_.Below(1000) < faults_.repeated) {
+    loop_->After(DrawDelay(),
+                 [this, from, to, message] { Deliver(from, to, message); });
+  }
+  // Shared, as a std::function is copied.
+  auto shared = std::make_shared<raft::Message>(std::move(message));
+  loop_->After(DrawDelay(), [this, from, to, shared] {
+    Deliver(from, to, std::move(*shared));
+  });
+}
+
+void Network::Deliver(MemberId from, MemberId to, raft::Message message) {
+  const auto at = receivers_.find(to);
+  if (at == receivers_.end() || cuts_.contains({from, to})) {
+    ++dropped_;
+    return;
+  }
+  // As 410 Gone from etcd's peer handlers.
+  if (at->second->IsRemoved(from)) {
+    const auto back = receivers_.find(from);
+    if (back != receivers_.end() && !cuts_.contains({to, from})) {
+      back->second->RemovedHere();
+    }
+  }
+  ++delivered_;
+  if (observer_) observer_(message);
+  at->second->Receive(std::move(message));
+}
+
+void Network::SendSnapshot(MemberId from, OutgoingSnapshot snapshot) {
+  auto database = std::make_shared<std::string>();
+  const Status written =
+      snapshot.write_database([&database](std::string_view piece) {
+        database->append(piece);
+        return Status::Ok();
+      });
+  const auto done = [this, from, life = lives_[from],
+                     done = std::move(snapshot.done)](bool ok) {
+    if (lives_[from] == life && receivers_.contains(from)) done(ok);
+  };
+  const MemberId to = snapshot.message.to;
+  const bool lost = !written.ok() || cuts_.contains({from, to}) || Lost();
+  // It may break off on the way.
+  const bool whole = !Lost();
+  const Duration time =
+      DrawDelay() +
+      Duration(static_cast<int64_t>(
+          1e9 * static_cast<double>(database->size()) / kBytesPerSecond));
+  loop_->After(
+      lost ? kSnapshotPatience : time,
+      [this, from, lost, whole, message = snapshot.message, database, done] {
+        if (lost) return done(false);
+        DeliverSnapshot(from, message, *database, whole, done);
+      });
+}
+
+void Network::DeliverSnapshot(MemberId from, const raft::Message& message,
+                              const std::string& database, bool whole,
+                              const std::function<void(bool)>& done) {
+  const MemberId to = message.to;
+  const auto at = receivers_.find(to);
+  if (at == receivers_.end() || cuts_.contains({from, to})) return done(false);
+  auto incoming = at->second->ReceiveSnapshot(message);
+  Status status = incoming.status();
+  size_t size = database.size();
+  if (!whole) size = random_.Below(size + 1);
+  for (size_t begin = 0; status.ok() && begin < size; begin += kPieceBytes) {
+    status = (*incoming)->Write(std::string_view(database).substr(
+        begin, std::min(kPieceBytes, size - begin)));
+  }
+  if (status.ok() && whole) {
+    status = (*incoming)->Finish();
+    ++snapshots_;
+  }
+  // The answer may be lost, too: then it seems to have failed.
+  done(status.ok() && whole && !cuts_.contains({to, from}));
+}
+
+void Network::Ask(MemberId from, MemberId leader,
+                  std::function<void(Node*)> call) {
+  const bool lost = cuts_.contains({from, leader}) ||
+                    cuts_.contains({leader, from}) || Lost();
+  loop_->After(
+      lost ? kSnapshotPatience : DrawDelay(),
+      [this, from, leader, lost, life = lives_[from], call = std::move(call)] {
+        // Nobody is left to be told.
+        if (lives_[from] != life) return;
+        const auto at = nodes_.find(leader);
+        Node* const node =
+            lost || at == nodes_.end() || !receivers_.contains(leader)
+                ? nullptr
+                : at->second;
+        call(node != nullptr && node->replication().leader == leader ? node
+                                                                     : nullptr);
+      });
+}
+
+}  // namespace strata::sim
