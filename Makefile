@@ -8,11 +8,13 @@ TESTS ?= //...
 # Where `make run` keeps its data, where it listens, and more flags for stratad.
 DATA ?= data
 LISTEN ?= 127.0.0.1:2379
+# How many `make cluster` has.
+MEMBERS ?= 3
 ARGS ?=
 
 CALM := --ui_event_filters=-info,-debug --noshow_loading_progress --show_result=0
 
-.PHONY: help setup build run test bench asan ubsan tsan coverage compdb format
+.PHONY: help setup build run cluster test bench asan ubsan tsan coverage compdb format
 
 help: ## This list.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -25,6 +27,9 @@ build: setup ## Build the programs.
 
 run: build ## Build and serve: DATA=data LISTEN=127.0.0.1:2379 ARGS='...'
 	@tools/serve '$(LISTEN)' '$(DATA)' $(ARGS)
+
+cluster: build ## Build and serve three members: DATA=data MEMBERS=3 ARGS='...'
+	@tools/cluster '$(MEMBERS)' '$(DATA)' $(ARGS)
 
 test: setup ## Every test and check: TESTS=//... FLAGS='...'
 	@$(BAZEL) test $(CALM) $(FLAGS) $(TESTS)

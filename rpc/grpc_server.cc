@@ -68,7 +68,8 @@ class GrpcServerImpl : public GrpcServer {
                 .generic = {},
                 .loop = loop,
                 .max_message_bytes =
-                    options.max_request_bytes + limits::kGrpcOverheadBytes} {}
+                    options.max_request_bytes + limits::kGrpcOverheadBytes,
+                .has_leader = options.has_leader} {}
 
   Status Start(const GrpcServerOptions& options) {
     // Debian's Abseil looks for deadlocks at every lock that gRPC takes: 4 % of
@@ -99,6 +100,10 @@ class GrpcServerImpl : public GrpcServer {
       return;
     }
     grpc::AddInsecureChannelFromFd(server_.get(), fd);
+  }
+
+  void FinishStreamsForLeader() override {
+    for (const auto& worker : workers_) worker->FinishStreamsForLeader();
   }
 
   void Shutdown(Duration grace) override {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -31,6 +32,9 @@ struct GrpcServerOptions {
   // Each with a completion queue of its own, on which a call stays. One serves
   // with the least CPU time per call; more serve more calls.
   int threads = 1;
+  // Whether there is a leader: calls that ask for one ("hasleader" in their
+  // metadata) are refused if not. Any thread. Unset: there is.
+  std::function<bool()> has_leader = {};
 };
 
 // Serves methods over gRPC, on connections that it is given. What it does not
@@ -49,6 +53,9 @@ class GrpcServer {
   // Serves a connected socket, non-blocking, of which nothing has been read; it
   // is the server's from now on. After Shutdown it is closed.
   virtual void Adopt(int fd) = 0;
+
+  // Ends the streams that ask for a leader: there has been none for long.
+  virtual void FinishStreamsForLeader() = 0;
 
   // Refuses new calls, ends the streams, lets other calls that are being served
   // end, cancels what has not after `grace`. Blocks until every handler has

@@ -3,6 +3,7 @@
 #include <grpcpp/support/async_stream.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <atomic>
 #include <deque>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "server/errors.h"
 
 namespace strata {
 namespace {
@@ -44,6 +46,11 @@ grpc::ByteBuffer ToByteBuffer(StreamMessage message) {
 Status StoppedError() { return UnavailableError("etcdserver: server stopped"); }
 
 }  // namespace
+
+bool AsksForLeader(const grpc::ServerContext& context) {
+  const auto found = context.client_metadata().find("hasleader");
+  return found != context.client_metadata().end() && found->second == "true";
+}
 
 RawStreamService::RawStreamService(std::vector<StreamMethod> methods)
     : methods_(std::move(methods)) {
@@ -129,10 +136,16 @@ class GrpcStreams::Stream : public StreamSink,
   }
 
   size_t method() const { return method_; }
+  bool asks_for_leader() const { return asks_for_leader_; }
   // On the poller's thread; the call has been accepted.
   void Open() {
     operations_ = 2;  // its end, and the first read
     handler_ = all_->service_->methods()[method_].open(shared_from_this());
+    asks_for_leader_ = AsksForLeader(context_);
+    if (asks_for_leader_ && all_->has_leader_ != nullptr &&
+        !all_->has_leader_()) {
+      Finish(errors::NoLeader());
+    }
     stream_.Read(&incoming_, &read_tag_);
   }
 
@@ -283,6 +296,8 @@ class GrpcStreams::Stream : public StreamSink,
   grpc::ServerContext context_;
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_;
 
+  std::atomic<bool> asks_for_leader_ = false;
+
   // Bound to the poller's thread.
   std::shared_ptr<StreamHandler> handler_;
   grpc::ByteBuffer incoming_;
@@ -303,8 +318,12 @@ class GrpcStreams::Stream : public StreamSink,
 
 GrpcStreams::GrpcStreams(RawStreamService* service,
                          grpc::ServerCompletionQueue* queue,
-                         uint64_t max_message_bytes)
-    : service_(service), queue_(queue), max_message_bytes_(max_message_bytes) {}
+                         uint64_t max_message_bytes,
+                         std::function<bool()> has_leader)
+    : service_(service),
+      queue_(queue),
+      max_message_bytes_(max_message_bytes),
+      has_leader_(std::move(has_leader)) {}
 
 GrpcStreams::~GrpcStreams() = default;
 
@@ -345,6 +364,17 @@ void GrpcStreams::Ended(const std::shared_ptr<Stream>& stream) {
   const std::lock_guard lock(mutex_);
   awaited_.erase(stream);
   streams_.erase(stream);
+}
+
+void GrpcStreams::FinishForLeader() {
+  std::set<std::shared_ptr<Stream>> streams;
+  {
+    const std::lock_guard lock(mutex_);
+    streams = streams_;
+  }
+  for (const auto& stream : streams) {
+    if (stream->asks_for_leader()) stream->Finish(errors::NoLeader());
+  }
 }
 
 void GrpcStreams::FinishAll() {

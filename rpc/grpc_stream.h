@@ -5,6 +5,7 @@
 #include <grpcpp/impl/service_type.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -28,6 +29,9 @@ class RawStreamService : public grpc::Service {
   const std::vector<StreamMethod> methods_;
 };
 
+// Whether the client wants to be refused if there is no leader.
+bool AsksForLeader(const grpc::ServerContext& context);
+
 // The streams on a completion queue. Bound to the thread that polls it, which
 // calls the handlers: not a thread of their own, as it would be woken, to wake
 // the right one, by every second unary call.
@@ -35,8 +39,9 @@ class GrpcStreams {
  public:
   // `service` and `queue` outlive the streams. Larger messages end their
   // stream, in a Go server's words.
+  // `has_leader` as in GrpcServerOptions.
   GrpcStreams(RawStreamService* service, grpc::ServerCompletionQueue* queue,
-              uint64_t max_message_bytes);
+              uint64_t max_message_bytes, std::function<bool()> has_leader);
   ~GrpcStreams();
 
   // Awaits a call of each method, until the server is shut down.
@@ -47,6 +52,8 @@ class GrpcStreams {
   // Ends all streams, those to come included: their clients shall go on with
   // another member, or with this one when it is back. Any thread.
   void FinishAll();
+  // Ends those that ask for a leader, as there is none. Any thread.
+  void FinishForLeader();
 
  private:
   class Stream;
@@ -59,6 +66,7 @@ class GrpcStreams {
   RawStreamService* const service_;
   grpc::ServerCompletionQueue* const queue_;
   const uint64_t max_message_bytes_;
+  const std::function<bool()> has_leader_;
 
   mutable std::mutex mutex_;
   // Guarded by mutex_:

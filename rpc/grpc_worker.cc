@@ -13,6 +13,7 @@
 
 #include "base/limits.h"
 #include "rpc/services.h"
+#include "server/errors.h"
 
 namespace strata {
 namespace {
@@ -128,6 +129,11 @@ class GrpcWorker::Call : public GrpcEvent {
           ResourceExhaustedError("grpc: received message larger than max (" +
                                  std::to_string(bytes.Length()) + " vs. " +
                                  std::to_string(max) + ")"));
+    }
+    const auto& has_leader = worker_->shared_->has_leader;
+    if (has_leader != nullptr && AsksForLeader(rpc_->context) &&
+        !has_leader()) {
+      return Answer(errors::NoLeader());
     }
     grpc::Slice slice;
     if (!bytes.TrySingleSlice(&slice).ok() &&
@@ -257,8 +263,8 @@ GrpcWorker::GrpcWorker(GrpcShared* shared,
                        std::unique_ptr<grpc::ServerCompletionQueue> queue)
     : shared_(shared),
       queue_(std::move(queue)),
-      streams_(&shared->stream_service, queue_.get(),
-               shared->max_message_bytes),
+      streams_(&shared->stream_service, queue_.get(), shared->max_message_bytes,
+               shared->has_leader),
       starved_(shared->service.methods().size()),
       wake_(std::make_unique<Wake>(this)) {}
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -42,6 +43,7 @@ struct GrpcShared {
   CombiningLoop* loop = nullptr;      // see GrpcServer::Start
   // Messages beyond it are refused in the words of a Go server.
   uint64_t max_message_bytes = 0;
+  std::function<bool()> has_leader = {};  // see GrpcServerOptions
 };
 
 // A completion queue, and the calls and streams that came in on it. One thread
@@ -74,6 +76,8 @@ class GrpcWorker {
   void WaitUntilDone();
   // Ends all streams, those to come included. Any thread.
   void FinishStreams() { streams_.FinishAll(); }
+  // Ends those that ask for a leader, as there is none. Any thread.
+  void FinishStreamsForLeader() { streams_.FinishForLeader(); }
 
  private:
   class Call;

@@ -28,10 +28,14 @@ class KeepAlive : public StreamHandler,
       const std::lock_guard lock(mutex_);
       state_ = State::kAsking;
     }
-    node_->RenewLease(id,
-                      [self = shared_from_this(), id](StatusOr<int64_t> ttl) {
-                        self->Answer(id, ttl.ok() ? *ttl : 0);
-                      });
+    node_->RenewLease(
+        id, [self = shared_from_this(), id](const StatusOr<int64_t>& ttl) {
+          // A lease that is not there is an answer: it lasts no longer.
+          if (!ttl.ok() && ttl.status().code() != Code::kNotFound) {
+            return self->sink_->Finish(ttl.status());
+          }
+          self->Answer(id, ttl.ok() ? *ttl : 0);
+        });
     const std::lock_guard lock(mutex_);
     if (state_ == State::kAnswered && sink_->Writable()) return true;
     paused_ = true;

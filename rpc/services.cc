@@ -11,14 +11,6 @@
 namespace strata {
 namespace {
 
-void FillMember(const MemberRecord& member, etcdserverpb::Member* out) {
-  out->set_id(member.id.value());
-  out->set_name(member.name);
-  for (const std::string& url : member.peer_urls) out->add_peerurls(url);
-  for (const std::string& url : member.client_urls) out->add_clienturls(url);
-  out->set_islearner(member.is_learner);
-}
-
 void FillAlarm(const AlarmRecord& alarm, etcdserverpb::AlarmMember* out) {
   out->set_memberid(alarm.member.value());
   out->set_alarm(static_cast<etcdserverpb::AlarmType>(alarm.type));
@@ -141,24 +133,15 @@ void MaintenanceService::Defragment(etcdserverpb::DefragmentRequest*,
       });
 }
 
-void ClusterService::MemberList(etcdserverpb::MemberListRequest* request,
-                                Reply reply) {
-  if (!request->linearizable()) return AnswerMemberList(reply);
-  node_->ReadIndex([this, reply = std::move(reply)](const Status& status) {
-    if (!status.ok()) return reply(status);
-    AnswerMemberList(reply);
-  });
-}
-
-void ClusterService::AnswerMemberList(const Reply& reply) const {
-  etcdserverpb::MemberListResponse response;
-  ResponseHeader header = CurrentHeader(node_);
-  header.revision = Revision(0);  // no key is involved: etcd leaves it out
-  FillHeader(header, response.mutable_header());
-  for (const auto& [id, member] : node_->membership().members) {
-    FillMember(member, response.add_members());
-  }
-  reply(response.SerializeAsString());
+// etcd answers with an empty message here too.
+void MaintenanceService::MoveLeader(etcdserverpb::MoveLeaderRequest* request,
+                                    Reply reply) {
+  node_->MoveLeader(
+      MemberId(request->targetid()),
+      [reply = std::move(reply)](const strata::Status& status) {
+        if (!status.ok()) return reply(status);
+        reply(etcdserverpb::MoveLeaderResponse().SerializeAsString());
+      });
 }
 
 void HealthService::Check(
@@ -198,12 +181,13 @@ std::vector<UnaryMethod> Services::Methods() {
                 &MaintenanceService::Alarm),
       MakeUnary(maintenance + "Defragment", &maintenance_,
                 &MaintenanceService::Defragment),
-      MakeUnary("/etcdserverpb.Cluster/MemberList", &cluster_,
-                &ClusterService::MemberList),
+      MakeUnary(maintenance + "MoveLeader", &maintenance_,
+                &MaintenanceService::MoveLeader),
       MakeUnary("/grpc.health.v1.Health/Check", &health_,
                 &HealthService::Check),
   };
-  for (auto& more : {lock_.Methods(), election_.Methods()}) {
+  for (auto& more :
+       {cluster_.Methods(), lock_.Methods(), election_.Methods()}) {
     methods.insert(methods.end(), more.begin(), more.end());
   }
   return methods;

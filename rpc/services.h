@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <functional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/limits.h"
 #include "base/loop.h"
 #include "base/status.h"
+#include "rpc/cluster_service.h"
 #include "rpc/encode.h"
 #include "rpc/header.h"
 #include "rpc/lock_service.h"
@@ -66,6 +68,7 @@ class MaintenanceService {
   void HashKV(etcdserverpb::HashKVRequest* request, Reply reply);
   void Alarm(etcdserverpb::AlarmRequest* request, Reply reply);
   void Defragment(etcdserverpb::DefragmentRequest* request, Reply reply);
+  void MoveLeader(etcdserverpb::MoveLeaderRequest* request, Reply reply);
 
  private:
   Node* const node_;
@@ -87,18 +90,6 @@ class LeaseService {
   Node* const node_;
 };
 
-class ClusterService {
- public:
-  explicit ClusterService(Node* node) : node_(node) {}
-
-  void MemberList(etcdserverpb::MemberListRequest* request, Reply reply);
-
- private:
-  void AnswerMemberList(const Reply& reply) const;
-
-  Node* const node_;
-};
-
 // A member that answers serves.
 class HealthService {
  public:
@@ -117,13 +108,14 @@ struct ServiceLoops {
 class Services {
  public:
   Services(Node* node, const ServiceLoops& loops, KvOptions options,
-           WatchServiceOptions watch_options = {})
+           WatchServiceOptions watch_options = {},
+           ClusterServiceOptions cluster_options = {})
       : node_(node),
         loops_(loops),
         kv_(node, loops.worker, options),
         lease_(node),
         maintenance_(node, loops.worker),
-        cluster_(node),
+        cluster_(node, std::move(cluster_options)),
         watch_(node, watch_options),
         lock_({node, node->watch_hub(), loops.claims}),
         election_({node, node->watch_hub(), loops.claims}) {}

@@ -72,13 +72,19 @@ StatusOr<std::unique_ptr<ClientPorts>> ClientPorts::Open(
 }
 
 Status ClientPorts::Start(const StratadOptions& options) {
+  Node* const node = parts_.node;
   const std::vector<UnaryMethod> methods =
       calls_.Observe(parts_.services->Methods());
   const std::vector<StreamMethod> streams =
       calls_.Observe(parts_.services->Streams());
-  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(options.grpc, methods, streams,
-                                            parts_.node_loop));
-  http_ = HttpServer::New(&thread_, ClientRoutes(options, parts_.node->level(),
+  GrpcServerOptions grpc = options.grpc;
+  grpc.has_leader = [node] { return node->replication().leader != MemberId(); };
+  ASSIGN_OR_RETURN(grpc_,
+                   GrpcServer::Start(grpc, methods, streams, parts_.node_loop));
+  monitor_ = std::make_unique<LeaderMonitor>(
+      parts_.timer, options.node.election_timeout, grpc.has_leader,
+      [this] { grpc_->FinishStreamsForLeader(); });
+  http_ = HttpServer::New(&thread_, ClientRoutes(options, node->level(),
                                                  methods, streams, &plain_));
   metrics_ = HttpServer::New(
       &thread_, WithAccess(options.http.access, plain_.MetricsRoutes()));
@@ -141,6 +147,7 @@ std::string ClientPorts::MetricsPage() const {
 }
 
 void ClientPorts::Shutdown(Duration grace) {
+  monitor_.reset();
   if (front_ != nullptr) front_->Shutdown();
   if (grpc_ != nullptr) grpc_->Shutdown(grace);
   if (http_ != nullptr) http_->Shutdown(grace);

@@ -14,6 +14,7 @@
 #include "rpc/front.h"
 #include "rpc/grpc_server.h"
 #include "rpc/http/server.h"
+#include "rpc/leader_monitor.h"
 #include "rpc/net/io_thread.h"
 #include "rpc/plain_http.h"
 #include "rpc/services.h"
@@ -31,7 +32,7 @@ class ClientPorts {
     Node* node = nullptr;
     CombiningLoop* node_loop = nullptr;
     Services* services = nullptr;
-    Loop* timer = nullptr;      // times what the plain paths check
+    Loop* timer = nullptr;      // times checks, looks for a leader
     TlsContext* tls = nullptr;  // if a URL needs it
     Logger* logger = Logger::Null();
   };
@@ -61,6 +62,7 @@ class ClientPorts {
   std::unique_ptr<HttpServer> http_;     // all paths
   std::unique_ptr<HttpServer> metrics_;  // --listen-metrics-urls
   std::unique_ptr<Front> front_;
+  std::unique_ptr<LeaderMonitor> monitor_;
 };
 
 }  // namespace strata

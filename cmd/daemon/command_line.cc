@@ -56,6 +56,12 @@ void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
                       "Directory of the log, if it is to be elsewhere."));
   flags->Add(NumberFlag("snapshot-count", &node->snapshot_count,
                         "Log entries between raft snapshots."));
+  for (const char* flag :
+       {"experimental-snapshot-catchup-entries", "snapshot-catchup-entries"}) {
+    flags->Add(NumberFlag(flag, &node->snapshot_catch_up_entries,
+                          "Log entries kept behind a raft snapshot, for "
+                          "followers that are slow."));
+  }
   flags->Add(UrlsFlag("listen-client-urls", &options->listen_client_urls,
                       "Comma-separated URLs to serve clients on: gRPC and, "
                       "unless the next flag is given, HTTP."));
@@ -218,12 +224,13 @@ void AddBackendFlags(StratadOptions* options, FlagSet* flags) {
 
 void AddClusteringFlags(StratadOptions* options, FlagSet* flags) {
   NodeOptions* const node = &options->node;
-  flags->Group("Clustering (one member: strata joins no cluster yet)");
+  flags->Group("Clustering");
   flags->Add(UrlsFlag("initial-advertise-peer-urls",
                       &node->initial_advertise_peer_urls,
                       "Peer URLs of a new member; they make its id."));
   flags->Add(TextFlag("initial-cluster", &node->initial_cluster,
-                      "name=url,... of a new cluster: this member alone."));
+                      "name=url,... of all members at first; without it this "
+                      "member alone."));
   flags->Add(TextFlag("initial-cluster-token", &node->initial_cluster_token,
                       "Makes the ids of one new cluster differ from "
                       "another's."));
@@ -231,11 +238,29 @@ void AddClusteringFlags(StratadOptions* options, FlagSet* flags) {
       ChoiceFlag("initial-cluster-state", "new",
                  {{"new", [options] { options->join_existing = false; }},
                   {"existing", [options] { options->join_existing = true; }}},
-                 "new or existing; no more than a check once there are data."));
+                 "new; or existing, to join a cluster whose members have been "
+                 "told. Of no meaning once there are data."));
   flags->Add(UrlsFlag("advertise-client-urls", &node->advertise_client_urls,
                       "Client URLs that this member tells others."));
   flags->Add(UrlsFlag("listen-peer-urls", &options->listen_peer_urls,
-                      "Taken for etcd's sake: there is no peer listener yet."));
+                      "Comma-separated URLs to serve other members on. Neither "
+                      "this nor --initial-cluster: the member stays alone, and "
+                      "listens to none."));
+  flags->Add(MillisecondsFlag("heartbeat-interval", &node->heartbeat_interval,
+                              "Milliseconds between a leader's heartbeats."));
+  flags->Add(MillisecondsFlag("election-timeout", &node->election_timeout,
+                              "Milliseconds without a leader until a member "
+                              "campaigns, and up to twice that."));
+  flags->Add(SwitchFlag("initial-election-tick-advance",
+                        &options->election_tick_advance,
+                        "Taken for etcd's sake: a start waits for the election "
+                        "timeout."));
+  flags->Add(SwitchFlag("pre-vote", &node->pre_vote,
+                        "Ask whether an election can be won before holding "
+                        "it."));
+  flags->Add(SwitchFlag("strict-reconfig-check", &node->strict_reconfig_check,
+                        "Refuse changes of members that could cost the "
+                        "quorum."));
   auto set = [node](const std::string& value) {
     ASSIGN_OR_RETURN(node->level, Level::Parse(value));
     return Status::Ok();
@@ -364,6 +389,73 @@ void AddLoggingFlags(LogOptions* log, FlagSet* flags) {
 // As etcd.
 constexpr Duration kMinWatchProgressInterval = std::chrono::milliseconds(100);
 
+// As etcd.
+constexpr int64_t kElectionTimeoutMaxMs = 50'000;
+constexpr int64_t kHeartbeatsPerElection = 5;
+
+Status CheckTimeouts(const NodeOptions& node) {
+  using std::chrono::milliseconds;
+  const auto in_ms = [](Duration duration) {
+    return std::chrono::duration_cast<milliseconds>(duration).count();
+  };
+  const int64_t heartbeat = in_ms(node.heartbeat_interval);
+  const int64_t election = in_ms(node.election_timeout);
+  const auto text = [](int64_t ms) { return std::to_string(ms) + "ms"; };
+  if (heartbeat == 0) {
+    return InvalidArgumentError("--heartbeat-interval must be >0 (set to 0ms)");
+  }
+  if (election == 0) {
+    return InvalidArgumentError("--election-timeout must be >0 (set to 0ms)");
+  }
+  if (kHeartbeatsPerElection * heartbeat > election) {
+    return InvalidArgumentError(
+        "--election-timeout[" + text(election) +
+        "] should be at least as 5 times as --heartbeat-interval[" +
+        text(heartbeat) + "]");
+  }
+  if (election > kElectionTimeoutMaxMs) {
+    return InvalidArgumentError(
+        "--election-timeout[" + text(election) +
+        "] is too long, and should be set less than 50000ms");
+  }
+  return Status::Ok();
+}
+
+// What makes a member one that may have others.
+Status CompleteCluster(const FlagSet& flags, StratadOptions* options) {
+  NodeOptions* const node = &options->node;
+  RETURN_IF_ERROR(CheckTimeouts(*node));
+  // As etcd's, in whole ticks and then in whole seconds.
+  const int64_t ticks = node->election_timeout / node->heartbeat_interval;
+  node->min_lease_ttl_seconds = std::chrono::ceil<std::chrono::seconds>(
+                                    3 * ticks / 2 * node->heartbeat_interval)
+                                    .count();
+  options->serve_peers = flags.Given("listen-peer-urls") ||
+                         flags.Given("initial-cluster") ||
+                         options->join_existing;
+  if (flags.Given("listen-peer-urls") &&
+      !flags.Given("initial-advertise-peer-urls") &&
+      !flags.Given("initial-cluster")) {
+    node->initial_advertise_peer_urls = options->listen_peer_urls;
+  }
+  for (const std::string& url : options->listen_peer_urls) {
+    RETURN_IF_ERROR(ParseListenUrl(url).status());
+  }
+  return Status::Ok();
+}
+
+Status CompleteClientTls(StratadOptions* options) {
+  RETURN_IF_ERROR(CompleteTls(options->tls, &options->client_tls));
+  for (const auto* urls : {&options->client_urls, &options->client_http_urls,
+                           &options->metrics_urls}) {
+    for (const ListenUrl& url : *urls) {
+      RETURN_IF_ERROR(
+          CheckTlsFor(url, options->client_tls, &options->warnings));
+    }
+  }
+  return Status::Ok();
+}
+
 // What can be known only when all flags are.
 Status Complete(const FlagSet& flags, StratadOptions* options) {
   NodeOptions* const node = &options->node;
@@ -405,14 +497,8 @@ Status Complete(const FlagSet& flags, StratadOptions* options) {
                    ParseListenUrls(options->listen_client_http_urls));
   ASSIGN_OR_RETURN(options->metrics_urls,
                    ParseListenUrls(options->listen_metrics_urls));
-  RETURN_IF_ERROR(CompleteTls(options->tls, &options->client_tls));
-  for (const auto* urls : {&options->client_urls, &options->client_http_urls,
-                           &options->metrics_urls}) {
-    for (const ListenUrl& url : *urls) {
-      RETURN_IF_ERROR(
-          CheckTlsFor(url, options->client_tls, &options->warnings));
-    }
-  }
+  RETURN_IF_ERROR(CompleteClientTls(options));
+  RETURN_IF_ERROR(CompleteCluster(flags, options));
   return Status::Ok();
 }
 
@@ -443,6 +529,7 @@ struct Flags {
 Flags::Flags(StratadOptions* options) {
   *options = StratadOptions();
   options->listen_client_urls = {"http://localhost:2379"};
+  options->listen_peer_urls = {"http://localhost:2380"};
   options->grpc.threads =
       static_cast<int>(std::max(1U, std::thread::hardware_concurrency() / 2));
   options->grpc.memory_bytes = AvailableMemoryBytes() / 4;

@@ -40,7 +40,10 @@ struct StratadOptions {
   std::vector<ListenUrl> metrics_urls = {};
   TlsFlags client_tls = {};
   SharedTlsFlags tls = {};
-  std::vector<std::string> listen_peer_urls;  // checked, not listened on yet
+  std::vector<std::string> listen_peer_urls;
+  // Others are listened to: the flags say so.
+  bool serve_peers = false;
+  bool election_tick_advance = true;
   std::string compaction_mode = "periodic";
   std::string compaction_retention = "0";
   bool join_existing = false;  // --initial-cluster-state=existing

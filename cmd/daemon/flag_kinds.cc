@@ -42,6 +42,21 @@ Flag DurationFlag(std::string name, Duration* target, std::string shown,
           .is_duration = true};
 }
 
+Flag MillisecondsFlag(std::string name, Duration* target, std::string help) {
+  auto set = [name, target](const std::string& value) {
+    uint32_t milliseconds = 0;
+    RETURN_IF_ERROR(NumberFlag(name, &milliseconds, "").set(value));
+    *target = std::chrono::milliseconds(milliseconds);
+    return Status::Ok();
+  };
+  return {.name = std::move(name),
+          .shown_default = std::to_string(
+              std::chrono::duration_cast<std::chrono::milliseconds>(*target)
+                  .count()),
+          .help = std::move(help),
+          .set = set};
+}
+
 Flag UrlsFlag(std::string name, std::vector<std::string>* target,
               std::string help) {
   auto set = [target](const std::string& value) {

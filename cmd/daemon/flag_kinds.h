@@ -43,6 +43,8 @@ Flag ListFlag(std::string name, std::vector<std::string>* target,
               std::string help);
 Flag DurationFlag(std::string name, Duration* target, std::string shown,
                   std::string help);
+// A number of milliseconds.
+Flag MillisecondsFlag(std::string name, Duration* target, std::string help);
 Flag UrlsFlag(std::string name, std::vector<std::string>* target,
               std::string help);
 // Go's notation of a truth.

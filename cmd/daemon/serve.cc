@@ -9,6 +9,7 @@
 #include "base/env.h"
 #include "base/loop.h"
 #include "cmd/daemon/client_ports.h"
+#include "cmd/daemon/peer_port.h"
 #include "rpc/services.h"
 #include "rpc/tls.h"
 #include "server/node.h"
@@ -40,21 +41,6 @@ void LogStart(const StratadOptions& options, Logger* logger) {
   }
 }
 
-// etcd ignores the state of the cluster once there is a log.
-Status CheckClusterState(const StratadOptions& options) {
-  const std::string wal_dir =
-      options.node.wal_dir.empty()
-          ? JoinPath(options.node.data_dir, "member/wal")
-          : options.node.wal_dir;
-  if (!options.join_existing || Env::Posix()->Exists(wal_dir)) {
-    return Status::Ok();
-  }
-  return UnimplementedError(
-      "--initial-cluster-state=existing: strata cannot join a cluster yet, and "
-      "there is no log in " +
-      wal_dir);
-}
-
 // Read before anything of the directory is: an error in them changes nothing.
 StatusOr<std::unique_ptr<TlsContext>> OpenClientTls(
     const StratadOptions& options, int64_t wall_now, Logger* logger) {
@@ -70,9 +56,12 @@ StatusOr<std::unique_ptr<TlsContext>> OpenClientTls(
 
 // Serves an open node.
 Status ServeNode(const StratadOptions& options, const ServiceLoops& loops,
-                 ClientPorts::Parts parts, const std::function<void()>& wait) {
-  Services services(parts.node, loops, options.kv,
-                    {.max_request_bytes = options.grpc.max_request_bytes});
+                 PeerPort* peers, ClientPorts::Parts parts,
+                 const std::function<void()>& wait) {
+  Services services(
+      parts.node, loops, options.kv,
+      {.max_request_bytes = options.grpc.max_request_bytes},
+      peers == nullptr ? ClusterServiceOptions() : peers->ClusterOptions());
   parts.services = &services;
   ASSIGN_OR_RETURN(const std::unique_ptr<ClientPorts> ports,
                    ClientPorts::Open(options, parts));
@@ -88,7 +77,12 @@ Status Serve(const StratadOptions& options, Logger* logger,
              const std::function<void()>& wait,
              const std::function<void(const Status&)>& on_fatal) {
   LogStart(options, logger);
-  RETURN_IF_ERROR(CheckClusterState(options));
+  NodeOptions node_options = options.node;
+  std::unique_ptr<PeerPort> peers;
+  if (options.serve_peers) {
+    ASSIGN_OR_RETURN(
+        peers, PeerPort::Prepare(&node_options, options.join_existing, logger));
+  }
   CombiningLoop loop("node");
   ASSIGN_OR_RETURN(const std::unique_ptr<TlsContext> tls,
                    OpenClientTls(options, loop.WallNow(), logger));
@@ -100,28 +94,39 @@ Status Serve(const StratadOptions& options, Logger* logger,
   const auto compactor = options.node.backend == BackendKind::kLevelDb
                              ? NewThreadedLoop("compactor")
                              : nullptr;
+  NodeWorld world = {.env = Env::Posix(),
+                     .loop = &loop,
+                     .flusher = flusher.get(),
+                     .background = background.get(),
+                     .compactor = compactor.get(),
+                     .helper = worker.get(),
+                     .watch_pump = watch_pump.get(),
+                     .logger = logger,
+                     .on_fatal = on_fatal};
+  if (peers != nullptr) peers->AddTo(&world);
   ASSIGN_OR_RETURN(const std::unique_ptr<Node> node,
-                   Node::Open(options.node, {.env = Env::Posix(),
-                                             .loop = &loop,
-                                             .flusher = flusher.get(),
-                                             .background = background.get(),
-                                             .compactor = compactor.get(),
-                                             .helper = worker.get(),
-                                             .watch_pump = watch_pump.get(),
-                                             .logger = logger,
-                                             .on_fatal = on_fatal}));
+                   Node::Open(node_options, world));
   auto copier = NewThreadedLoop("copier");
   auto claims = NewThreadedLoop("claims");
-  const Status served = ServeNode(
-      options,
-      {.worker = worker.get(), .copier = copier.get(), .claims = claims.get()},
-      {.node = node.get(),
-       .node_loop = &loop,
-       .timer = claims.get(),
-       .tls = tls.get(),
-       .logger = logger},
-      wait);
+  Status served = Status::Ok();
+  if (peers != nullptr) {
+    served = peers->Serve(options.listen_peer_urls, node.get());
+  }
+  if (served.ok()) {
+    served = ServeNode(options,
+                       {.worker = worker.get(),
+                        .copier = copier.get(),
+                        .claims = claims.get()},
+                       peers.get(),
+                       {.node = node.get(),
+                        .node_loop = &loop,
+                        .timer = claims.get(),
+                        .tls = tls.get(),
+                        .logger = logger},
+                       wait);
+  }
   const Status stopped = node->Stop();
+  if (peers != nullptr) peers->Shutdown();
   // What they still have to do asks the node, which refuses.
   claims.reset();
   copier.reset();

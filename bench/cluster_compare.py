@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""Loads three members of stratad and three of Debian's etcd in turn, each on
+fresh directories, several rounds interleaved; prints the figures (the median of
+the rounds) beside the targets.
+
+  bazel build -c opt //cmd:stratad //bench:server_bench
+  bench/cluster_compare.py              # --rounds 3 --seconds 3 for figures of record
+  bench/cluster_compare.py --deaths 10  # and the time without puts after a leader's death
+
+CPU is that of all three members, per put. Figures move with the machine's load:
+compare within a run only.
+"""
+import argparse
+import base64
+import concurrent.futures
+import http.client
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+TOP = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TOP / "tests/harness")]
+
+import cluster
+import server
+
+LOADS = [(1, 1), (64, 8), (512, 32)]  # calls outstanding, connections
+TICKS = os.sysconf("SC_CLK_TCK")
+PUT_EVERY_S = 0.02
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+class Run:
+    """One cluster under one load after another."""
+
+    def __init__(self, args, some):
+        self.args, self.some = args, some
+
+    def bench(self, member, op, outstanding, connections):
+        command = [self.args.bench, f"--op={op}", f"--target={member.endpoint}", f"--outstanding={outstanding}",
+                   f"--connections={connections}", f"--keys={self.args.keys}", "--warm-up-ms=0",
+                   f"--duration-ms={int(self.args.seconds * 1000)}"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(command)}: {done.stderr}")
+        return json.loads(done.stdout)
+
+    def load(self, op, targets, outstanding, connections):
+        """CPU of all members per call, calls per second, and latency."""
+        pids = [member.process.pid for member in self.some.members]
+        before = sum(map(cpu_seconds, pids))
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            results = list(pool.map(lambda member: self.bench(member, op, max(1, outstanding // len(targets)),
+                                                              max(1, connections // len(targets))), targets))
+        used = sum(map(cpu_seconds, pids)) - before
+        per_second = sum(result["per_second"] for result in results)
+        return {"cpu_us": used * 1e6 / (per_second * self.args.seconds), "per_second": per_second,
+                "p50_us": statistics.median(result["p50_us"] for result in results),
+                "p99_us": max(result["p99_us"] for result in results)}
+
+    def all(self):
+        leader = self.some.leader()
+        found = {}
+        self.load("put", [leader], 64, 8)  # files and caches are there afterwards
+        for outstanding, connections in LOADS:
+            found[f"put to the leader, {outstanding}"] = self.load("put", [leader], outstanding, connections)
+            if outstanding > 1:
+                found[f"put to all, {outstanding}"] = self.load("put", self.some.members, outstanding, connections)
+        for op in ("get", "get-serializable"):
+            found[f"{op} of all, 64"] = self.load(op, self.some.members, 64, 8)
+        return found
+
+
+class Gaps(threading.Thread):
+    """Begins a put every 20 ms, over HTTP to one member after another, and keeps
+    when any succeeded."""
+
+    def __init__(self, members):
+        super().__init__()
+        self.members, self.done, self.stopping = members, [], False
+
+    def put(self, member, number):
+        body = json.dumps({"key": base64.b64encode(b"gap%d" % number).decode(), "value": ""})
+        connection = http.client.HTTPConnection("127.0.0.1", member.client_port, timeout=5)
+        try:
+            connection.request("POST", "/v3/kv/put", body)
+            if connection.getresponse().status == 200:
+                self.done.append(time.monotonic())
+        except OSError:
+            pass
+        finally:
+            connection.close()
+
+    def run(self):
+        number = 0
+        with concurrent.futures.ThreadPoolExecutor(500) as pool:
+            while not self.stopping:
+                number += 1
+                pool.submit(self.put, self.members[number % len(self.members)], number)
+                time.sleep(PUT_EVERY_S)
+
+    def longest(self, start):
+        times = sorted(at for at in self.done if at >= start)
+        return max((later - earlier for earlier, later in zip([start] + times, times)), default=float("inf"))
+
+
+def death(some):
+    """Seconds without a put after kill -9 of the leader."""
+    leader = some.leader()
+    gaps = Gaps([member for member in some.members if member is not leader])
+    gaps.start()
+    time.sleep(1)
+    start = time.monotonic()
+    leader.kill()
+    some.leader(30)
+    time.sleep(2)
+    gaps.stopping = True
+    gaps.join()
+    leader.start()
+    some.check_equal()
+    return gaps.longest(start)
+
+
+def targets(found):
+    for what, samples in found["strata"].items():
+        theirs = found["etcd"][what]
+        median = lambda side, key: statistics.median(sample[key] for sample in side)
+        if what.startswith("put"):
+            yield f"{what}: CPU us of all members, <= 0.5 of etcd's", median(samples, "cpu_us"), 0.5 * median(theirs, "cpu_us")
+        if what == "put to the leader, 1":
+            yield f"{what}: p50 us, <= 0.6 of etcd's", median(samples, "p50_us"), 0.6 * median(theirs, "p50_us")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--keys", type=int, default=10000)
+    parser.add_argument("--deaths", type=int, default=0)
+    parser.add_argument("--bench", default=str(TOP / "bazel-bin/bench/server_bench"))
+    parser.add_argument("--stratad", default=str(TOP / "bazel-bin/cmd/stratad"))
+    args = parser.parse_args()
+    binaries = {"strata": args.stratad, "etcd": server.ETCD}
+    found = {name: {} for name in binaries}
+    gaps = {name: [] for name in binaries}
+    for _ in range(args.rounds):
+        for name, binary in binaries.items():
+            with cluster.Cluster([binary] * 3, flags=["--log-level=error"]) as some:
+                for what, result in Run(args, some).all().items():
+                    found[name].setdefault(what, []).append(result)
+    for name, binary in binaries.items():
+        if args.deaths:
+            with cluster.Cluster([binary] * 3, flags=["--log-level=error"]) as some:
+                gaps[name] = sorted(death(some) for _ in range(args.deaths))
+    for what in found["strata"]:
+        for name in binaries:
+            middle = {key: statistics.median(sample[key] for sample in found[name][what]) for key in found[name][what][0]}
+            print(f"{name:7} {what:25} " + "  ".join(f"{key} {value:10.1f}" for key, value in middle.items()))
+    for name, times in gaps.items():
+        if times:
+            print(f"{name:7} without puts after a leader's death: median {statistics.median(times):.2f} s, "
+                  f"longest {times[-1]:.2f} s")
+    missed = 0
+    for what, ours, allowed in targets(found):
+        missed += ours > allowed
+        print(f"{'ok    ' if ours <= allowed else 'MISSED'} {what}: {ours:.1f} of {allowed:.1f}")
+    if gaps["strata"]:
+        ours, theirs = gaps["strata"], gaps["etcd"]
+        for what, value, allowed in (("median", statistics.median(ours), 2), ("longest", ours[-1], min(4, theirs[-1]))):
+            missed += value > allowed
+            print(f"{'ok    ' if value <= allowed else 'MISSED'} {what} time without puts: {value:.2f} of {allowed:.2f} s")
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()

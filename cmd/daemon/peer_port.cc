@@ -1,0 +1,114 @@
+#include "cmd/daemon/peer_port.h"
+
+#include <utility>
+
+#include "base/env.h"
+#include "base/random.h"
+#include "cmd/daemon/values.h"
+#include "rpc/peer/join.h"
+#include "rpc/peer/leader_client.h"
+#include "rpc/peer/member_routes.h"
+#include "server/data_dir.h"
+#include "server/identity.h"
+
+namespace strata {
+namespace {
+
+// A member that takes nothing for so long is cut off, and dials again.
+constexpr Duration kWriteTimeout = std::chrono::seconds(5);
+constexpr Duration kGrace = std::chrono::seconds(1);
+// A snapshot's sender may have to read for long before the next piece.
+constexpr Duration kBodyTimeout = std::chrono::seconds(60);
+
+// Fills in who is in the cluster, for a member that has no directory yet.
+Status Join(peer::HttpClient* client, bool join_existing, NodeOptions* options,
+            Logger* logger) {
+  if (options->initial_cluster.empty()) return Status::Ok();
+  ASSIGN_OR_RETURN(auto members,
+                   ParseInitialCluster(options->initial_cluster,
+                                       options->initial_cluster_token));
+  RETURN_IF_ERROR(FindLocalMember(members, options->name,
+                                  options->initial_advertise_peer_urls)
+                      .status());
+  const peer::JoinRequest request = {.name = options->name,
+                                     .initial_cluster = std::move(members)};
+  if (!join_existing) return peer::CheckNotStartedBefore(client, request);
+  ASSIGN_OR_RETURN(const peer::JoinedCluster joined,
+                   peer::JoinCluster(client, request, logger));
+  options->join = joined.cluster;
+  if (!options->level.has_value()) options->level = joined.level;
+  return Status::Ok();
+}
+
+}  // namespace
+
+PeerPort::PeerPort(Logger* logger)
+    : logger_(logger),
+      transport_(peer::PeerTransport::New(logger)),
+      leader_client_(peer::NewLeaderClient(transport_.get())),
+      log_(NewThreadedLoop("log")) {}
+
+PeerPort::~PeerPort() { Shutdown(); }
+
+StatusOr<std::unique_ptr<PeerPort>> PeerPort::Prepare(NodeOptions* options,
+                                                      bool join_existing,
+                                                      Logger* logger) {
+  std::unique_ptr<PeerPort> port(new PeerPort(logger));
+  if (!Env::Posix()->Exists(DataPaths(*options).wal)) {
+    RETURN_IF_ERROR(
+        Join(port->transport_->client(), join_existing, options, logger));
+  }
+  return port;
+}
+
+void PeerPort::AddTo(NodeWorld* world) {
+  world->transport = transport_.get();
+  world->leader_client = leader_client_.get();
+  world->log = log_.get();
+  world->random_seed = Random::SeedFromSystem();
+}
+
+Status PeerPort::Serve(const std::vector<std::string>& urls, Node* node) {
+  std::vector<std::string> advertised;
+  const Membership membership = node->membership();
+  if (const auto self = membership.members.find(node->member_id());
+      self != membership.members.end()) {
+    advertised = self->second.peer_urls;
+  }
+  transport_->Identify({.member = node->member_id(),
+                        .cluster = node->cluster_id(),
+                        .version = node->level().ClusterVersion(),
+                        .peer_urls = std::move(advertised)});
+  std::vector<HttpRoute> routes = transport_->Routes();
+  for (HttpRoute& route : peer::MemberRoutes(node)) {
+    routes.push_back(std::move(route));
+  }
+  server_ = HttpServer::New(
+      &thread_, std::move(routes),
+      {.body_timeout = kBodyTimeout, .write_timeout = kWriteTimeout});
+  for (const std::string& url : urls) {
+    ASSIGN_OR_RETURN(const ListenUrl where, ParseListenUrl(url));
+    RETURN_IF_ERROR(
+        server_->Listen(where.address, {.env = Env::Posix(), .logger = logger_})
+            .status());
+    logger_->Info("serving peer traffic", {{"address", where.address}});
+  }
+  return Status::Ok();
+}
+
+ClusterServiceOptions PeerPort::ClusterOptions() {
+  return {.is_active =
+              [this](MemberId member) { return transport_->Active(member); },
+          .probe =
+              [this](const std::vector<std::string>& urls,
+                     std::function<void(const Status&)> done) {
+                peer::Probe(transport_->client(), urls, std::move(done));
+              }};
+}
+
+void PeerPort::Shutdown() {
+  if (server_ != nullptr) server_->Shutdown(kGrace);
+  server_ = nullptr;
+}
+
+}  // namespace strata

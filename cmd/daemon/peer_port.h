@@ -1,0 +1,53 @@
+#ifndef STRATA_CMD_DAEMON_PEER_PORT_H_
+#define STRATA_CMD_DAEMON_PEER_PORT_H_
+
+#include <memory>
+#include <vector>
+
+#include "base/loop.h"
+#include "cmd/daemon/command_line.h"
+#include "rpc/cluster_service.h"
+#include "rpc/http/server.h"
+#include "rpc/net/io_thread.h"
+#include "rpc/peer/transport.h"
+#include "server/node.h"
+
+namespace strata {
+
+// What makes a member one of several: the transport to the others, and the port
+// where they find us. Made before the node, served when it is open, ended
+// after it has stopped.
+class PeerPort {
+ public:
+  // A new member that joins a cluster asks it first who is in it, and puts what
+  // it has learned into `options`. Blocks.
+  static StatusOr<std::unique_ptr<PeerPort>> Prepare(NodeOptions* options,
+                                                     bool join_existing,
+                                                     Logger* logger);
+  ~PeerPort();
+
+  // Adds what the node needs of it.
+  void AddTo(NodeWorld* world);
+
+  // Says who we are and listens.
+  Status Serve(const std::vector<std::string>& urls, Node* node);
+  // Nobody is answered any more. Before the node is destroyed.
+  void Shutdown();
+
+  // What the cluster service wants to know of other members.
+  ClusterServiceOptions ClusterOptions();
+
+ private:
+  explicit PeerPort(Logger* logger);
+
+  Logger* const logger_;
+  const std::unique_ptr<peer::PeerTransport> transport_;
+  const std::unique_ptr<LeaderClient> leader_client_;
+  const std::unique_ptr<Loop> log_;
+  IoThread thread_{"peer-port"};
+  std::unique_ptr<HttpServer> server_;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_CMD_DAEMON_PEER_PORT_H_

@@ -1,0 +1,29 @@
+#ifndef STRATA_RPC_LEADER_MONITOR_H_
+#define STRATA_RPC_LEADER_MONITOR_H_
+
+#include <functional>
+#include <memory>
+
+#include "base/loop.h"
+
+namespace strata {
+
+// Notices that there has been no leader for three election timeouts, as etcd
+// does before it ends the streams that ask for one. Thread-safe.
+class LeaderMonitor {
+ public:
+  // `lost` is called on `loop`, once for each such time.
+  LeaderMonitor(Loop* loop, Duration election_timeout,
+                std::function<bool()> has_leader, std::function<void()> lost);
+  // Neither function is called after it has returned. Not on the loop.
+  ~LeaderMonitor();
+
+ private:
+  struct State;
+
+  const std::shared_ptr<State> state_;
+};
+
+}  // namespace strata
+
+#endif  // STRATA_RPC_LEADER_MONITOR_H_
