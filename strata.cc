@@ -6,11 +6,13 @@
 #include "base/check.h"
 #include "base/combining_loop.h"
 #include "base/limits.h"
+#include "engine/errors.h"
 #include "rpc/proto/raft_internal.pb.h"
 #include "server/convert.h"
 #include "server/errors.h"
 #include "server/node.h"
 #include "server/validate.h"
+#include "snapshot/db_snapshot.h"
 #include "watch_reader.h"
 
 namespace strata {
@@ -31,11 +33,17 @@ class DbImpl : public Db {
   StatusOr<DeleteRangeResult> DeleteRange(
       const DeleteRangeRequest& request) override;
   StatusOr<TxnResult> Txn(const TxnRequest& request) override;
+  StatusOr<LeaseId> GrantLease(int64_t ttl_seconds, LeaseId id) override;
+  StatusOr<int64_t> KeepLeaseAlive(LeaseId id) override;
+  Status RevokeLease(LeaseId id) override;
+  StatusOr<LeaseStatus> GetLease(LeaseId id) const override;
+  std::vector<LeaseId> Leases() const override { return node_->Leases(); }
   StatusOr<std::unique_ptr<WatchReader>> Watch(
       const WatchRequest& request) override {
     return NewWatchReader(node_->watch_hub(), request);
   }
   Status Compact(Revision revision) override;
+  Status Snapshot(const std::string& path) override;
   StatusOr<ShrinkProgress> Shrink(
       std::function<bool(const ShrinkProgress&)> progress) override;
   Revision revision() const override { return node_->store()->revision(); }
@@ -138,6 +146,47 @@ Status DbImpl::Compact(Revision revision) {
   InternalRaftRequest proposal;
   proposal.mutable_compaction()->set_revision(revision.value());
   return Propose(&proposal).status();
+}
+
+StatusOr<LeaseId> DbImpl::GrantLease(int64_t ttl_seconds, LeaseId id) {
+  InternalRaftRequest proposal;
+  if (id == LeaseId()) id = node_->NewLeaseId();
+  proposal.mutable_lease_grant()->set_id(id.value());
+  proposal.mutable_lease_grant()->set_ttl(ttl_seconds);
+  ASSIGN_OR_RETURN(const LeaseGrantResult granted,
+                   ProposeFor<LeaseGrantResult>(&proposal));
+  return granted.id;
+}
+
+StatusOr<int64_t> DbImpl::KeepLeaseAlive(LeaseId id) {
+  std::promise<StatusOr<int64_t>> renewed;
+  node_->RenewLease(id, [&renewed](StatusOr<int64_t> seconds) {
+    renewed.set_value(std::move(seconds));
+  });
+  return renewed.get_future().get();
+}
+
+Status DbImpl::RevokeLease(LeaseId id) {
+  InternalRaftRequest proposal;
+  proposal.mutable_lease_revoke()->set_id(id.value());
+  return Propose(&proposal).status();
+}
+
+StatusOr<LeaseStatus> DbImpl::GetLease(LeaseId id) const {
+  ASSIGN_OR_RETURN(const Duration left, node_->LeaseTimeLeft(id));
+  const LeaseTable& leases = node_->store()->leases();
+  const std::optional<LeaseRecord> lease = leases.Find(id);
+  if (!lease.has_value()) return errors::LeaseNotFound();
+  return LeaseStatus{.id = id,
+                     .ttl_seconds = lease->ttl_seconds,
+                     .left = left,
+                     .keys = leases.Keys(id)};
+}
+
+Status DbImpl::Snapshot(const std::string& path) {
+  return WriteDbSnapshotFile(options_.env, path, [this](const ByteSink& sink) {
+    return node_->store()->WriteSnapshot(sink);
+  });
 }
 
 StatusOr<ShrinkProgress> DbImpl::Shrink(

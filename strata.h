@@ -11,6 +11,7 @@
 #include "base/env.h"
 #include "base/limits.h"
 #include "base/logger.h"
+#include "base/loop.h"
 #include "base/status.h"
 #include "base/types.h"
 #include "engine/backend_dir.h"
@@ -33,8 +34,8 @@
 //   (*db)->Put("color", "red");
 //   auto before = (*db)->Get("color", put->revision);  // still blue
 //
-// docs/examples/embedded.cc is a whole program, docs/examples/watch.cc one that
-// watches.
+// docs/examples/embedded.cc is a whole program; watch.cc, lease.cc, snapshot.cc
+// and shrink.cc beside it show the rest.
 namespace strata {
 
 struct DbOptions {
@@ -124,6 +125,14 @@ class WatchReader {
   virtual void Stop() = 0;
 };
 
+// A lease: keys that were put under it are deleted when it ends.
+struct LeaseStatus {
+  LeaseId id{};
+  int64_t ttl_seconds = 0;  // as granted: at least 2
+  Duration left{};          // unless it is kept alive; not below 0
+  std::vector<std::string> keys;
+};
+
 // Thread-safe. A change returns when it is durable (with all that other threads
 // changed meanwhile: they share one fdatasync) and reads show it; a read never
 // waits for a change. Errors are etcd's, by code and text. What a RangeResult
@@ -159,6 +168,22 @@ class Db {
   // All or nothing, under one revision.
   virtual StatusOr<TxnResult> Txn(const TxnRequest& request) = 0;
 
+  // Grants a lease that ends after so many seconds, by this program's clock,
+  // unless it is kept alive; `id` 0 lets the store choose one.
+  // PutRequest::lease puts a key under it. FailedPrecondition if there is one
+  // with that id. When a store is opened, the time of each of its leases begins
+  // anew.
+  virtual StatusOr<LeaseId> GrantLease(int64_t ttl_seconds,
+                                       LeaseId id = LeaseId()) = 0;
+  // Gives it its full time again, and tells how many seconds that is. NotFound
+  // if it has ended.
+  virtual StatusOr<int64_t> KeepLeaseAlive(LeaseId id) = 0;
+  // Ends it now, and deletes its keys.
+  virtual Status RevokeLease(LeaseId id) = 0;
+  virtual StatusOr<LeaseStatus> GetLease(LeaseId id) const = 0;
+  // All there are, by the time they end.
+  virtual std::vector<LeaseId> Leases() const = 0;
+
   // Begins to watch a key or a range: from now on or, as long as that has not
   // been compacted, from a revision. InvalidArgument for an empty range.
   virtual StatusOr<std::unique_ptr<WatchReader>> Watch(
@@ -167,6 +192,12 @@ class Db {
   // Makes all that is older than `revision` unreadable now, except the state at
   // it; the space is freed in the background.
   virtual Status Compact(Revision revision) = 0;
+
+  // Writes all that is there now to a new file, which is there whole and
+  // durably when it returns, or not at all: what `etcdctl snapshot save`
+  // writes, for `etcdctl snapshot restore`, stratautl and etcd. Everything else
+  // goes on meanwhile.
+  virtual Status Snapshot(const std::string& path) = 0;
 
   // Makes the file that the data are in shorter, while all else goes on. Waits
   // for it: what was reached, or Aborted if for 30 s a reader (a RangeResult

@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "snapshot/db_snapshot.h"
+
 namespace strata {
 namespace {
 
@@ -207,6 +209,55 @@ TEST_F(StrataWatchTest, RefusalsAndStop) {
   EXPECT_EQ(Next(stopped.get()), "nothing");
   stopper.join();
   EXPECT_EQ(Next(stopped.get()), "nothing");
+}
+
+TEST_F(StrataTest, Leases) {
+  const auto lease = db_->GrantLease(100, LeaseId(7));
+  ASSERT_TRUE(lease.ok()) << lease.status();
+  EXPECT_EQ(*lease, LeaseId(7));
+  EXPECT_EQ(db_->GrantLease(100, LeaseId(7)).status().ToString(),
+            "FailedPrecondition: etcdserver: lease already exists");
+  ASSERT_TRUE(db_->Put({.key = "a", .value = "1", .lease = *lease}).ok());
+  const auto status = db_->GetLease(*lease);
+  ASSERT_TRUE(status.ok());
+  EXPECT_EQ(status->ttl_seconds, 100);
+  EXPECT_GT(status->left, std::chrono::seconds(90));
+  EXPECT_EQ(status->keys, std::vector<std::string>{"a"});
+  EXPECT_EQ(*db_->KeepLeaseAlive(*lease), 100);
+
+  const auto chosen = db_->GrantLease(1);
+  ASSERT_TRUE(chosen.ok());
+  EXPECT_EQ(db_->GetLease(*chosen)->ttl_seconds, 2);  // the least there is
+  EXPECT_EQ(db_->Leases(), (std::vector<LeaseId>{*chosen, LeaseId(7)}));
+
+  EXPECT_TRUE(db_->RevokeLease(*lease).ok());
+  EXPECT_FALSE(db_->Get("a")->has_value());
+  EXPECT_EQ(db_->GetLease(*lease).status().code(), Code::kNotFound);
+  EXPECT_EQ(db_->KeepLeaseAlive(*lease).status().code(), Code::kNotFound);
+  EXPECT_EQ(db_->RevokeLease(*lease).code(), Code::kNotFound);
+}
+
+TEST_F(StrataTest, ALeaseEndsByItself) {
+  const auto lease = db_->GrantLease(2);
+  ASSERT_TRUE(db_->Put({.key = "a", .value = "1", .lease = *lease}).ok());
+  WatchRequest request;
+  request.range.key = "a";
+  auto watch = db_->Watch(request);
+  ASSERT_TRUE(watch.ok());
+  const auto gone = (*watch)->Next(std::chrono::seconds(10));
+  ASSERT_TRUE(gone.ok() && gone->has_value());
+  EXPECT_TRUE((*gone)->changes.front().is_delete);
+  EXPECT_TRUE(db_->Leases().empty());
+}
+
+TEST_F(StrataTest, ASnapshotIsAFileOfItsOwn) {
+  ASSERT_TRUE(db_->Put("a", "1").ok());
+  const std::string path = directory_ + ".snapshot";
+  ASSERT_TRUE(db_->Snapshot(path).ok());
+  ASSERT_TRUE(VerifyDbSnapshotFile(Env::Posix(), path).ok());
+  ASSERT_TRUE(db_->Put("a", "2").ok());
+  EXPECT_EQ(*VerifyDbSnapshotFile(Env::Posix(), path) % 4096, 0U);
+  EXPECT_FALSE(db_->Snapshot("/nonexistent/file").ok());
 }
 
 }  // namespace

@@ -44,6 +44,15 @@ class Level {
   // A progress request on a watch stream without watchers is answered (3.4.0 to
   // 3.4.24 and 3.5.0 to 3.5.7).
   bool AnswersProgressOfNoWatchers() const { return minor_ == 4; }
+  // /health says why, and /livez and /readyz answer (3.5.11 and later).
+  bool ExplainsHealth() const { return minor_ >= 5; }
+  // The JSON gateway's status of FailedPrecondition is 412; later 400.
+  bool GatewayAnswersPreconditionFailed() const { return minor_ == 4; }
+  // The JSON gateway has a path for HashKV.
+  bool GatewayServesHashKv() const { return minor_ >= 5; }
+  // The JSON gateway's errors are {code, message, details}; before: {error,
+  // message, code}, and plain text for what it does not serve.
+  bool GatewayAnswersDetails() const { return minor_ >= 6; }
   // The answer to Alarm has a header.
   bool AnswersAlarmHeader() const { return minor_ >= 6; }
   // Member attributes and the cluster version are proposed as v2 requests

@@ -46,6 +46,10 @@ TEST(LevelTest, Rules) {
     EXPECT_EQ(level.StoresStorageVersion(), from_6);
     EXPECT_EQ(level.StoresLeaseCheckpoints(), from_6);
     EXPECT_EQ(level.AnswersAlarmHeader(), from_6);
+    EXPECT_EQ(level.ExplainsHealth(), from_5);
+    EXPECT_EQ(level.GatewayAnswersPreconditionFailed(), !from_5);
+    EXPECT_EQ(level.GatewayServesHashKv(), from_5);
+    EXPECT_EQ(level.GatewayAnswersDetails(), from_6);
     EXPECT_EQ(level.KeepsTombstoneAtCompaction(), from_5);
     EXPECT_EQ(level.HashesCompactRevision(), from_5);
     EXPECT_EQ(level.ProposesV2Requests(), !from_6);

@@ -113,6 +113,8 @@ StatusOr<PutResult> StoreImpl::DoPut(const PutRequest& request) {
     if (request.ignore_lease) lease = kv.lease;
   }
   AddPut(request.key, value, lease);
+  Bump(&counters_.puts);
+  Bump(&counters_.put_bytes, request.key.size() + value.size());
   result.revision = ReadRevision();
   if (request.prev_kv) result.prev = std::move(prev);
   return result;
@@ -148,6 +150,7 @@ StatusOr<DeleteRangeResult> StoreImpl::DeleteRange(
 StatusOr<DeleteRangeResult> StoreImpl::DoDeleteRange(
     const DeleteRangeRequest& request) {
   DeleteRangeResult result;
+  Bump(&counters_.deletes);
   if (request.prev_kv) {
     ASSIGN_OR_RETURN(result.prev,
                      RangeAsOf({.range = request.range}, ReadRevision()));

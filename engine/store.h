@@ -19,6 +19,7 @@
 #include "engine/level.h"
 #include "engine/requests.h"
 #include "engine/scrub.h"
+#include "engine/store_stats.h"
 
 namespace strata {
 
@@ -111,6 +112,10 @@ class Store {
   virtual BackendSizes Sizes() const = 0;
   // What the scrub found; each fault is logged too, with file and offset.
   virtual ScrubStats scrub_stats() const = 0;
+  virtual StoreStats stats() const = 0;
+  // The sum of all tables, but for what says how far the log was applied. Not
+  // for the apply thread: waits until all is in the backend.
+  virtual StatusOr<HashResult> Hash() = 0;
   // One record of a small table (members, cluster, ...), tail included.
   virtual StatusOr<std::optional<std::string>> Get(
       Table table, std::string_view key) const = 0;

@@ -80,13 +80,21 @@ void StoreImpl::CompactStep() {
     if (Held(*job)) return PostCompactStep(kStepPause);
   }
   Duration pause = kIndexPause;
+  const Time began = options_.flusher->Now();
+  if (!job->began) job->began = began;
   if (job->stage == Revision(0)) BeginStage(job);
-  if (CompactIndex(job)) {
+  const bool in_index = !job->index_done;
+  const bool through = CompactIndex(job);
+  const Time walked = options_.flusher->Now();
+  if (in_index) {
+    counters_.compaction_index_pause_ms.AddMilliseconds(walked - began);
+  }
+  if (through) {
     if (!WatermarkFlushed(*job)) return;  // the flush goes on with it
-    const Time began = options_.flusher->Now();
     const Status status = EraseBatch(job);
+    const Duration took = options_.flusher->Now() - walked;
+    counters_.compaction_pause_ms.AddMilliseconds(took);
     if (!status.ok() && !Survives(status)) return;
-    const Duration took = options_.flusher->Now() - began;
     pause = status.ok() ? std::max(kStepPause, took / 2) : NextRetry();
     if (status.ok() && EndStage(job)) FinishCompaction(job);
   }
@@ -125,6 +133,10 @@ bool StoreImpl::EndStage(Compaction* job) {
 
 void StoreImpl::FinishCompaction(Compaction* job) {
   logger_->Debug("finished a compaction", {{"revision", job->at.value()}});
+  counters_.compaction_ms.AddMilliseconds(options_.flusher->Now() -
+                                          *job->began);
+  counters_.last_compaction_wall.store(options_.flusher->WallNow(),
+                                       std::memory_order_relaxed);
   for (Callback& done : job->done) finished_.push_back(std::move(done));
   std::lock_guard<std::mutex> lock(tail_mutex_);
   compactions_.pop_front();
@@ -192,6 +204,7 @@ Status StoreImpl::EraseBatch(Compaction* job) {
     RETURN_IF_ERROR(SwapView(/*drop_frozen=*/false));
   }
   retry_delay_ = Duration::zero();
+  Bump(&counters_.removed_changes, end - job->erased);
   job->erased = end;
   return Status::Ok();
 }

@@ -16,6 +16,7 @@
 #include "engine/key_index.h"
 #include "engine/rw_lock.h"
 #include "engine/store.h"
+#include "engine/store_counters.h"
 #include "engine/tail.h"
 
 namespace strata {
@@ -36,7 +37,7 @@ class RestoreBatch;
 // Files: store_open.cc, store.cc (changes, small tables), store_lease.cc,
 // store_range.cc (reads), store_changes.cc (reads by revision), store_txn.cc,
 // store_work.cc (runs to the backend), store_compact.cc, store_scrub.cc,
-// store_shrink.cc, store_hash.cc.
+// store_shrink.cc, store_hash.cc, store_stats.cc.
 class StoreImpl final : public Store {
  public:
   StoreImpl(std::unique_ptr<Backend> backend, StoreOptions options,
@@ -61,6 +62,8 @@ class StoreImpl final : public Store {
   uint64_t tail_bytes() const override;
   BackendSizes Sizes() const override { return backend_->Sizes(); }
   ScrubStats scrub_stats() const override;
+  StoreStats stats() const override;
+  StatusOr<HashResult> Hash() override;
   StatusOr<std::optional<std::string>> Get(Table table,
                                            std::string_view key) const override;
   StatusOr<std::vector<std::pair<std::string, std::string>>> List(
@@ -123,6 +126,7 @@ class StoreImpl final : public Store {
     bool index_done = false;
     std::vector<RemovedChange> removed;
     size_t erased = 0;  // of `removed`
+    std::optional<Time> began = std::nullopt;
   };
   // How much a reader of changes has got.
   struct ChangeSize {
@@ -138,8 +142,9 @@ class StoreImpl final : public Store {
     }
   };
   struct ShrinkRequest {
-    ShrinkWatch progress;
-    ShrinkDone done;
+    ShrinkWatch progress = nullptr;
+    ShrinkDone done = nullptr;
+    Time began = {};
     bool called_off = false;  // the flusher's
   };
   struct Reader {
@@ -211,15 +216,17 @@ class StoreImpl final : public Store {
   void Post(void (StoreImpl::*work)(), Duration delay = Duration::zero());
   static void RunPosted(const std::shared_ptr<Anchor>& anchor,
                         void (StoreImpl::*work)());
-  void MaybeFreeze();                // REQUIRES: tail_mutex_
-  void Freeze();                     // REQUIRES: tail_mutex_, no open entry
-  bool AtThreshold() const;          // REQUIRES: tail_mutex_
-  void OnTimer();                    // work
-  void FlushFrozen();                // work
-  Status WriteFrozen();              // work
-  Status TryWriteFrozen();           // work
-  Status FlushAll();                 // work; blocks for the open entry
-  void FinishFlush(const Run& run);  // work
+  void MaybeFreeze();        // REQUIRES: tail_mutex_
+  void Freeze();             // REQUIRES: tail_mutex_, no open entry
+  bool AtThreshold() const;  // REQUIRES: tail_mutex_
+  void OnTimer();            // work
+  void FlushFrozen();        // work
+  Status WriteFrozen();      // work
+  Status TryWriteFrozen();   // work
+  Status FlushAll();         // work; blocks for the open entry
+  // All that is applied, in the backend.
+  StatusOr<std::shared_ptr<const View>> FlushedView();
+  void FinishFlush(const Run& run);                   // work
   void PostFlush(Duration delay = Duration::zero());  // REQUIRES: tail_mutex_
   Status SwapView(bool drop_frozen);
   // True if it may be tried again later; else all is over.
@@ -264,6 +271,7 @@ class StoreImpl final : public Store {
     bool any = false;
   };
   StatusOr<Kept> KeptAt(Revision at, Revision compacted) const;
+  StatusOr<HashKvResult> HashUpTo(Revision revision) const;
 
   // Constant after construction.
   const std::unique_ptr<Backend> backend_;
@@ -275,6 +283,8 @@ class StoreImpl final : public Store {
   KeyIndex index_;                          // guarded by mutex_
   std::shared_ptr<const ReadState> state_;  // guarded by mutex_
   Revision compact_revision_{-1};           // guarded by mutex_; -1: never
+
+  mutable StoreCounters counters_;
 
   // Written by work.
   std::atomic<uint64_t> scrub_passes_{0};

@@ -143,6 +143,7 @@ Status CheckRevision(Revision at, Revision current, Revision compacted) {
 }  // namespace
 
 StatusOr<RangeResult> StoreImpl::Range(const RangeRequest& request) const {
+  counters_.ranges.fetch_add(1, std::memory_order_relaxed);
   return RangeAsOf(request, std::nullopt);
 }
 

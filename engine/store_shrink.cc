@@ -36,7 +36,9 @@ void StoreImpl::Shrink(ShrinkWatch progress, ShrinkDone done) {
     return;
   }
   shrink_requests_.push_back(std::make_shared<ShrinkRequest>(
-      ShrinkRequest{std::move(progress), std::move(done)}));
+      ShrinkRequest{.progress = std::move(progress),
+                    .done = std::move(done),
+                    .began = options_.flusher->Now()}));
   PostShrinkStep();
 }
 
@@ -143,7 +145,9 @@ void StoreImpl::EndShrinking(const StatusOr<ShrinkProgress>& end) {
   std::lock_guard<std::mutex> lock(tail_mutex_);
   shrinking_ = false;
   next_shrink_ = options_.flusher->Now() + kAutomaticPause;
+  if (end.ok()) Bump(&counters_.shrink_written_bytes, end->written_bytes);
   for (const auto& request : std::exchange(shrink_requests_, {})) {
+    counters_.shrink.AddSeconds(options_.flusher->Now() - request->began);
     finished_.push_back([request, result] { request->done(result); });
   }
 }

@@ -46,7 +46,10 @@ StatusOr<TxnResult> StoreImpl::Txn(const TxnRequest& request) {
   at = 0;
   StatusOr<TxnResult> result = DoTxn(request, path, &at);
   const Revision now = EndChanges();
-  if (result.ok()) result->revision = now;
+  if (result.ok()) {
+    result->revision = now;
+    if (result->responses.size() > 1) Bump(&counters_.txns);
+  }
   return result;
 }
 
@@ -131,6 +134,7 @@ StatusOr<TxnResult> StoreImpl::DoTxn(const TxnRequest& txn,
 StatusOr<OpResult> StoreImpl::DoOp(const Op& op, const std::vector<bool>& path,
                                    size_t* at) {
   if (const auto* range = std::get_if<RangeRequest>(&op)) {
+    counters_.ranges.fetch_add(1, std::memory_order_relaxed);
     ASSIGN_OR_RETURN(RangeResult result, RangeAsOf(*range, ReadRevision()));
     return OpResult(std::move(result));
   }

@@ -120,8 +120,11 @@ Status StoreImpl::TryWriteFrozen() {
   if (options_.before_flush != nullptr) {
     RETURN_IF_ERROR(options_.before_flush());
   }
+  const Time began = options_.flusher->Now();
   RETURN_IF_ERROR(backend_->Write(run->ToBatch(options_.level)));
+  counters_.commit_write.AddSeconds(options_.flusher->Now() - began);
   RETURN_IF_ERROR(backend_->Sync());
+  counters_.commit.AddSeconds(options_.flusher->Now() - began);
   RETURN_IF_ERROR(SwapView(/*drop_frozen=*/true));
   retry_delay_ = Duration::zero();
   WatchReaders();
@@ -220,6 +223,14 @@ Status StoreImpl::FlushAll() {
 }
 
 Status StoreImpl::WriteSnapshot(const Backend::Sink& sink) {
+  const Time began = options_.flusher->Now();
+  ASSIGN_OR_RETURN(const std::shared_ptr<const View> view, FlushedView());
+  RETURN_IF_ERROR(backend_->WriteSnapshot(*view, sink));
+  counters_.snapshot.AddSeconds(options_.flusher->Now() - began);
+  return Status::Ok();
+}
+
+StatusOr<std::shared_ptr<const View>> StoreImpl::FlushedView() {
   std::shared_ptr<const View> view;
   std::vector<Callback> finished;
   Status status;
@@ -231,7 +242,7 @@ Status StoreImpl::WriteSnapshot(const Backend::Sink& sink) {
   }
   for (const Callback& callback : finished) callback();
   RETURN_IF_ERROR(status);
-  return backend_->WriteSnapshot(*view, sink);
+  return view;
 }
 
 namespace {

@@ -3,14 +3,13 @@
 #include <absl/synchronization/mutex.h>
 #include <grpc/support/time.h>
 #include <grpcpp/grpcpp.h>
-#include <netdb.h>
-#include <sys/socket.h>
+#include <grpcpp/server_posix.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <climits>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "rpc/grpc_worker.h"
@@ -38,8 +37,6 @@ void AddArguments(const GrpcServerOptions& options, uint64_t max_message_bytes,
   builder->AddChannelArgument(GRPC_ARG_ENABLE_CENSUS, 0);
   // Pings that measure the path, to size windows that are large enough.
   builder->AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  // A second server on the port is an error.
-  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                               static_cast<int>(std::min<uint32_t>(
                                   options.max_concurrent_streams, INT_MAX)));
@@ -54,37 +51,6 @@ void AddArguments(const GrpcServerOptions& options, uint64_t max_message_bytes,
                               options.keepalive_timeout > Duration::zero()
                                   ? Milliseconds(options.keepalive_timeout)
                                   : INT_MAX);
-}
-
-// Why an address cannot be listened on, which gRPC keeps to itself: found by
-// trying. OK if it could be, now.
-Status TryToListen(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  std::string host = address.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) {
-    host = host.substr(1, host.size() - 2);
-  }
-  addrinfo hints = {};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
-  addrinfo* found = nullptr;
-  const int error = getaddrinfo(host.c_str(), address.substr(colon + 1).c_str(),
-                                &hints, &found);
-  if (error != 0) return UnavailableError(address + ": " + gai_strerror(error));
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found,
-                                                                 freeaddrinfo);
-  const int fd =
-      socket(found->ai_family, found->ai_socktype, found->ai_protocol);
-  if (fd < 0) return ErrnoError(address, errno);
-  const int on = 1;
-  Status status;
-  if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-      bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
-      listen(fd, /*backlog=*/1) != 0) {
-    status = ErrnoError(address, errno);
-  }
-  close(fd);
-  return status;
 }
 
 class GrpcServerImpl : public GrpcServer {
@@ -106,12 +72,6 @@ class GrpcServerImpl : public GrpcServer {
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
     grpc::ServerBuilder builder;
     AddArguments(options, shared_.max_message_bytes, &builder);
-    // gRPC writes through these pointers: the vector must not move.
-    ports_.resize(options.addresses.size());
-    for (size_t i = 0; i < options.addresses.size(); ++i) {
-      builder.AddListeningPort(options.addresses[i],
-                               grpc::InsecureServerCredentials(), &ports_[i]);
-    }
     builder.RegisterService(&shared_.service);
     builder.RegisterService(&shared_.stream_service);
     builder.RegisterAsyncGenericService(&shared_.generic);
@@ -120,20 +80,32 @@ class GrpcServerImpl : public GrpcServer {
           std::make_unique<GrpcWorker>(&shared_, builder.AddCompletionQueue()));
     }
     server_ = builder.BuildAndStart();
-    if (server_ == nullptr) return ListenError(options);
+    if (server_ == nullptr) return InternalError("gRPC does not start");
     for (const auto& worker : workers_) {
       worker->Run(NewThread(), shared_.loop == nullptr ? nullptr : NewThread());
     }
     return Status::Ok();
   }
 
-  std::vector<int> ports() const override { return ports_; }
+  void Adopt(int fd) override {
+    // Held, so that Shutdown finds every connection.
+    const std::lock_guard lock(adopting_);
+    if (stopping_) {
+      close(fd);
+      return;
+    }
+    grpc::AddInsecureChannelFromFd(server_.get(), fd);
+  }
 
   void FinishStreamsForLeader() override {
     for (const auto& worker : workers_) worker->FinishStreamsForLeader();
   }
 
   void Shutdown(Duration grace) override {
+    {
+      const std::lock_guard lock(adopting_);
+      stopping_ = true;
+    }
     for (const auto& worker : workers_) worker->FinishStreams();
     server_->Shutdown(
         gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
@@ -149,20 +121,13 @@ class GrpcServerImpl : public GrpcServer {
     return threads_.back().get();
   }
 
-  static Status ListenError(const GrpcServerOptions& options) {
-    for (const std::string& address : options.addresses) {
-      if (const Status status = TryToListen(address); !status.ok()) {
-        return UnavailableError("cannot listen on " + status.message());
-      }
-    }
-    return UnavailableError("cannot listen");
-  }
-
   GrpcShared shared_;
-  std::vector<int> ports_;
   std::vector<std::unique_ptr<GrpcWorker>> workers_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::unique_ptr<Loop>> threads_;
+
+  std::mutex adopting_;
+  bool stopping_ = false;  // guarded by adopting_
 };
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "base/combining_loop.h"
@@ -18,7 +17,6 @@
 namespace strata {
 
 struct GrpcServerOptions {
-  std::vector<std::string> addresses;  // "127.0.0.1:2379", "[::]:0"
   uint64_t max_request_bytes = limits::kMaxRequestBytes;
   uint32_t max_concurrent_streams = UINT32_MAX;  // of one connection
   // Clients that ping more often are sent away.
@@ -35,12 +33,12 @@ struct GrpcServerOptions {
   std::function<bool()> has_leader = {};
 };
 
-// Serves methods over gRPC, without TLS. What it does not know answers
-// Unimplemented. Thread-safe.
+// Serves methods over gRPC, on connections that it is given. What it does not
+// know answers Unimplemented. Thread-safe.
 class GrpcServer {
  public:
-  // Listens and serves when it returns. What `methods` and `streams` refer to
-  // must outlive the server, and so must `loop`: the one that methods go
+  // Serves when it returns. What `methods` and `streams` refer to must outlive
+  // the server, and so must `loop`: the one that methods go
   // through the log on, if the threads that take calls may run it. A call that
   // is alone then needs no other thread.
   static StatusOr<std::unique_ptr<GrpcServer>> Start(
@@ -48,8 +46,9 @@ class GrpcServer {
       std::vector<StreamMethod> streams = {}, CombiningLoop* loop = nullptr);
   virtual ~GrpcServer() = default;  // REQUIRES: Shutdown has returned
 
-  // The port of each address, in their order: the one chosen where 0 was asked.
-  virtual std::vector<int> ports() const = 0;
+  // Serves a connected socket, non-blocking, of which nothing has been read; it
+  // is the server's from now on. After Shutdown it is closed.
+  virtual void Adopt(int fd) = 0;
 
   // Ends the streams that ask for a leader: there has been none for long.
   virtual void FinishStreamsForLeader() = 0;

@@ -19,6 +19,7 @@
 
 #include "base/limits.h"
 #include "rpc/grpc_server.h"
+#include "rpc/listening_testing.h"
 
 namespace strata {
 namespace {
@@ -125,7 +126,6 @@ class ScriptedHandler : public StreamHandler {
 class GrpcStreamTest : public testing::Test {
  protected:
   void Start(GrpcServerOptions options = {}) {
-    options.addresses = {"127.0.0.1:0"};
     options.max_request_bytes = kMaxRequestBytes;
     auto server = GrpcServer::Start(
         options, {},
@@ -134,17 +134,20 @@ class GrpcStreamTest : public testing::Test {
           }}});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = std::move(*server);
+    port_ = listening_.Listen(server_.get());
   }
   void TearDown() override {
+    listening_.Stop();
     if (server_ != nullptr) server_->Shutdown(kLong);
   }
   std::unique_ptr<ClientStream> Talk() {
-    return std::make_unique<ClientStream>(server_->ports().front(),
-                                          "/test.Test/Talk");
+    return std::make_unique<ClientStream>(port_, "/test.Test/Talk");
   }
 
   Script script_;
+  ListeningForTest listening_;
   std::unique_ptr<GrpcServer> server_;
+  int port_ = 0;
 };
 
 bool Echo(StreamSink* sink, std::string bytes) {

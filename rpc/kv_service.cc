@@ -8,6 +8,7 @@
 #include "rpc/read_txn.h"
 #include "rpc/services.h"
 #include "server/convert.h"
+#include "server/describe_request.h"
 #include "server/validate.h"
 
 namespace strata {
@@ -72,7 +73,13 @@ void KvService::Read(bool serializable, bool may_be_long,
 
 void KvService::AnswerRange(const etcdserverpb::RangeRequest& request,
                             const Reply& reply) const {
+  const Time began = node_->slow_log()->Now();
   StatusOr<RangeResult> result = node_->store()->Range(FromProto(request));
+  const Duration took = node_->slow_log()->Now() - began;
+  if (node_->slow_log()->IsSlow(took)) {
+    node_->slow_log()->ApplyTook(took, "read-only range ", result.status(),
+                                 [&] { return DescribeRange(request); });
+  }
   if (!result.ok()) return reply(result.status());
   reply(EncodeRangeResponse(CurrentHeader(node_), *result));
 }

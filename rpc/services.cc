@@ -90,6 +90,20 @@ void MaintenanceService::Alarm(etcdserverpb::AlarmRequest* request,
       std::move(reply));
 }
 
+// A handler owns its reply. NOLINTNEXTLINE(performance-unnecessary-value-param)
+void MaintenanceService::Hash(etcdserverpb::HashRequest*, Reply reply) {
+  worker_->Post([node = node_, reply = std::move(reply)] {
+    const StatusOr<HashResult> result = node->store()->Hash();
+    if (!result.ok()) return reply(result.status());
+    etcdserverpb::HashResponse response;
+    ResponseHeader header = CurrentHeader(node);
+    header.revision = Revision(result->revision);
+    FillHeader(header, response.mutable_header());
+    response.set_hash(result->hash);
+    reply(response.SerializeAsString());
+  });
+}
+
 void MaintenanceService::HashKV(etcdserverpb::HashKVRequest* request,
                                 Reply reply) {
   const Revision revision(request->revision());
@@ -160,6 +174,7 @@ std::vector<UnaryMethod> Services::Methods() {
       MakeUnary(lease + "LeaseLeases", &lease_, &LeaseService::LeaseLeases),
       MakeUnary(maintenance + "Status", &maintenance_,
                 &MaintenanceService::Status),
+      MakeUnary(maintenance + "Hash", &maintenance_, &MaintenanceService::Hash),
       MakeUnary(maintenance + "HashKV", &maintenance_,
                 &MaintenanceService::HashKV),
       MakeUnary(maintenance + "Alarm", &maintenance_,

@@ -64,6 +64,7 @@ class MaintenanceService {
   MaintenanceService(Node* node, Loop* worker) : node_(node), worker_(worker) {}
 
   void Status(etcdserverpb::StatusRequest* request, Reply reply);
+  void Hash(etcdserverpb::HashRequest* request, Reply reply);
   void HashKV(etcdserverpb::HashKVRequest* request, Reply reply);
   void Alarm(etcdserverpb::AlarmRequest* request, Reply reply);
   void Defragment(etcdserverpb::DefragmentRequest* request, Reply reply);

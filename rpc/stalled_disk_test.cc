@@ -15,6 +15,7 @@
 #include "base/combining_loop.h"
 #include "base/fake_env.h"
 #include "rpc/grpc_server.h"
+#include "rpc/listening_testing.h"
 #include "rpc/proto/rpc.pb.h"
 #include "rpc/services.h"
 
@@ -95,15 +96,16 @@ class StalledDiskTest : public testing::Test {
                                                 .copier = worker_.get(),
                                                 .claims = worker_.get()},
                                    KvOptions());
-    GrpcServerOptions server;
-    server.addresses = {"127.0.0.1:0"};
-    auto started = GrpcServer::Start(server, services_->Methods(), {}, &loop_);
+    auto started = GrpcServer::Start(GrpcServerOptions(), services_->Methods(),
+                                     {}, &loop_);
     ASSERT_TRUE(started.ok()) << started.status();
     server_ = std::move(*started);
+    port_ = listening_.Listen(server_.get());
     writer_ = NewStub();
     reader_ = NewStub();
   }
   void TearDown() override {
+    listening_.Stop();
     server_->Shutdown(std::chrono::seconds(10));
     server_.reset();
     EXPECT_TRUE(node_->Stop().ok());
@@ -114,7 +116,7 @@ class StalledDiskTest : public testing::Test {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     return std::make_unique<grpc::GenericStub>(grpc::CreateCustomChannel(
-        "127.0.0.1:" + std::to_string(server_->ports().front()),
+        "127.0.0.1:" + std::to_string(port_),
         grpc::InsecureChannelCredentials(), arguments));
   }
   bool Put(const std::string& key, const std::string& value) {
@@ -150,7 +152,9 @@ class StalledDiskTest : public testing::Test {
   std::unique_ptr<Loop> worker_ = NewThreadedLoop("worker");
   std::unique_ptr<Node> node_;
   std::unique_ptr<Services> services_;
+  ListeningForTest listening_;
   std::unique_ptr<GrpcServer> server_;
+  int port_ = 0;
   std::unique_ptr<grpc::GenericStub> writer_, reader_;
 };
 

@@ -72,12 +72,15 @@ StatusOr<ApplyResult> Applier::GrantLease(
       .ttl_seconds = std::max(request.ttl(), min_lease_ttl_seconds_)};
   RETURN_IF_ERROR(store_->GrantLease(lease));
   lessor_->Granted(lease);
+  Bump(&counters_->leases_granted);
+  counters_->lease_ttl.Add(static_cast<double>(lease.ttl_seconds));
   return ApplyResult(LeaseGrantResult{lease.id, lease.ttl_seconds});
 }
 
 StatusOr<ApplyResult> Applier::RevokeLease(LeaseId id) {
   RETURN_IF_ERROR(store_->RevokeLease(id).status());
   lessor_->Revoked(id);
+  Bump(&counters_->leases_revoked);
   return ApplyResult();
 }
 

@@ -11,6 +11,7 @@
 #include "server/apply_result.h"
 #include "server/cluster.h"
 #include "server/lessor.h"
+#include "server/node_stats.h"
 
 namespace strata {
 
@@ -20,6 +21,7 @@ struct AppliedTo {
   Cluster* cluster = nullptr;
   Alarms* alarms = nullptr;
   Lessor* lessor = nullptr;
+  NodeCounters* counters = nullptr;
 };
 
 // Turns log entries into changes of the store and the cluster: one switch, the
@@ -36,6 +38,7 @@ class Applier {
         cluster_(to.cluster),
         alarms_(to.alarms),
         lessor_(to.lessor),
+        counters_(to.counters),
         min_lease_ttl_seconds_(min_lease_ttl_seconds),
         compacted_(std::move(compacted)) {}
 
@@ -66,6 +69,7 @@ class Applier {
   Cluster* const cluster_;
   Alarms* const alarms_;
   Lessor* const lessor_;
+  NodeCounters* const counters_;
   const int64_t min_lease_ttl_seconds_;
   const std::function<void(Revision)> compacted_;
   Status damage_;

@@ -156,9 +156,8 @@ Status CheckMembers(const NodeWorld& world, const Membership& membership,
   if (membership.members.empty() || dir->alone) return Status::Ok();
   if (world.transport == nullptr) {
     return FailedPreconditionError(
-        "the directory belongs to a cluster of " +
-        std::to_string(membership.members.size()) +
-        " members, and there is no way to the others");
+        "the directory belongs to a cluster of several members, and there is "
+        "no way to the others");
   }
   const auto& removed = membership.removed;
   if (std::find(removed.begin(), removed.end(), dir->member) != removed.end()) {

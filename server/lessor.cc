@@ -108,12 +108,18 @@ void Lessor::Renew(LeaseId id, std::function<void(StatusOr<int64_t>)> reply) {
     }
     if (at != leases_.end()) {
       ttl = at->second.ttl_seconds;
+      ++counts_.renewed;
       Start({.id = id, .ttl_seconds = ttl}, Duration::zero());
       ScheduleWork();
     }
   }
   if (ttl == 0) return reply(errors::LeaseNotFound());
   reply(ttl);
+}
+
+Lessor::Counts Lessor::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
 }
 
 std::optional<Duration> Lessor::Remaining(LeaseId id) const {
@@ -187,6 +193,7 @@ void Lessor::StartRevokes() {
       const auto at = leases_.find(id);
       if (at == leases_.end() || !at->second.ended) continue;
       ++revoking_;
+      ++counts_.expired;
     }
     revoke_(id, [this, id](const Status& status) { EndRevoke(id, status); });
   }

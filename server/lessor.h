@@ -65,6 +65,12 @@ class Lessor {
   // By the time they end.
   std::vector<LeaseId> List() const;
 
+  struct Counts {
+    uint64_t renewed = 0;
+    uint64_t expired = 0;
+  };
+  Counts counts() const;
+
  private:
   struct Lease : TimingWheel::Timer {
     LeaseId id;
@@ -99,6 +105,7 @@ class Lessor {
   // To be revoked: as soon as fewer are under way.
   std::deque<LeaseId> ended_;
   int revoking_ = 0;
+  Counts counts_;
   std::optional<Time> work_at_;
   Loop::TimerId work_timer_ = 0;
 };

@@ -26,12 +26,13 @@ LocalReplicator::LocalReplicator(MemberId self, LogPosition position,
                                  std::unique_ptr<Wal> wal, uint64_t max_wals,
                                  const Durability& durability,
                                  StateMachine* state_machine, Loop* loop,
-                                 Logger* logger)
+                                 Logger* logger, NodeCounters* counters)
     : self_(self),
       term_(position.term),
       state_machine_(state_machine),
       loop_(loop),
       logger_(logger),
+      counters_(counters),
       max_wals_(max_wals),
       durability_(durability),
       wal_(std::move(wal)),
@@ -54,6 +55,8 @@ void LocalReplicator::Propose(std::unique_ptr<Proposal> proposal) {
     return proposal->reply(std::move(admitted));
   }
   queued_bytes_ += proposal->bytes;
+  pending_.store(pending_.load(std::memory_order_relaxed) + 1,
+                 std::memory_order_relaxed);
   queue_.push_back(std::move(proposal));
   const bool wake = !std::exchange(scheduled_, true);
   lock.unlock();
@@ -79,6 +82,8 @@ void LocalReplicator::Drain() {
     begin = end;
   }
   const std::lock_guard lock(mutex_);
+  pending_.store(pending_.load(std::memory_order_relaxed) - queue.size(),
+                 std::memory_order_relaxed);
   if (queue_.empty()) {
     scheduled_ = false;
     idle_.notify_all();
@@ -89,13 +94,22 @@ void LocalReplicator::Drain() {
 }
 
 void LocalReplicator::Commit(Batch batch) {
+  const Time began = loop_->Now();
   if (Status written = WriteLog(batch); !written.ok()) {
+    counters_->proposals_failed.fetch_add(batch.size(),
+                                          std::memory_order_relaxed);
     Refuse(batch, written);
     return;
   }
+  const Time logged = loop_->Now();
+  counters_->log_sync.AddSeconds(logged - began);
+  counters_->log_bytes.store(wal_->GetStats().bytes_written,
+                             std::memory_order_relaxed);
   committed_entries_.clear();
   for (const auto& proposal : batch) {
     ++last_index_;
+    proposal->batch_began = began;
+    proposal->logged = logged;
     committed_entries_.push_back(CommittedEntry{
         .index = last_index_, .term = term_, .proposal = proposal.get()});
   }
@@ -203,7 +217,8 @@ ReplicatorStatus LocalReplicator::GetStatus() const {
   return {.term = term_,
           .leader = self_,
           .last_index = committed,
-          .committed = committed};
+          .committed = committed,
+          .pending = pending_.load(std::memory_order_relaxed)};
 }
 
 void LocalReplicator::Stop() {

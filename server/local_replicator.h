@@ -13,6 +13,7 @@
 #include "base/loop.h"
 #include "base/status.h"
 #include "server/durability.h"
+#include "server/node_stats.h"
 #include "server/replicator.h"
 #include "wal/wal.h"
 
@@ -34,11 +35,12 @@ struct LogPosition {
 // and answered, on `loop`; while that goes on the next batch gathers.
 class LocalReplicator : public Replicator {
  public:
-  // `loop`, `logger` and `state_machine` outlive the replicator.
+  // `loop`, `logger`, `state_machine` and `counters` outlive the replicator.
   // Segments of the log are kept back to `max_wals` when they are released.
   LocalReplicator(MemberId self, LogPosition position, std::unique_ptr<Wal> wal,
                   uint64_t max_wals, const Durability& durability,
-                  StateMachine* state_machine, Loop* loop, Logger* logger);
+                  StateMachine* state_machine, Loop* loop, Logger* logger,
+                  NodeCounters* counters);
 
   void Propose(std::unique_ptr<Proposal> proposal) override;
   void ReadIndex(std::function<void(const Status&)> done) override;
@@ -72,6 +74,7 @@ class LocalReplicator : public Replicator {
   StateMachine* const state_machine_;
   Loop* const loop_;
   Logger* const logger_;
+  NodeCounters* const counters_;
   const uint64_t max_wals_;
   const Durability durability_;
 
@@ -83,7 +86,8 @@ class LocalReplicator : public Replicator {
   std::string encoded_;                            // one entry, reused
   std::vector<CommittedEntry> committed_entries_;  // one batch, reused
 
-  std::atomic<uint64_t> committed_;  // written on loop_, read anywhere
+  std::atomic<uint64_t> committed_;   // written on loop_, read anywhere
+  std::atomic<uint64_t> pending_{0};  // and not answered; written under mutex_
 
   std::mutex mutex_;
   std::condition_variable idle_;

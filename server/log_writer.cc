@@ -77,6 +77,7 @@ void LogWriter::Run() {
 
 // What need not be synced is only gathered: the next write takes it along.
 Status LogWriter::WriteAll() {
+  const Time began = options_.log->Now();
   bool sync = false;
   for (const LogBatch& batch : writing_) {
     if (batch.snapshot) RETURN_IF_ERROR(SaveSnapshot(*batch.snapshot));
@@ -87,7 +88,12 @@ Status LogWriter::WriteAll() {
     Append(batch);
     sync = sync || batch.must_sync;
   }
-  if (sync) RETURN_IF_ERROR(wal_->Sync());
+  if (sync) {
+    RETURN_IF_ERROR(wal_->Sync());
+    options_.counters->log_sync.AddSeconds(options_.log->Now() - began);
+    options_.counters->log_bytes.store(wal_->GetStats().bytes_written,
+                                       std::memory_order_relaxed);
+  }
   written_index_ = last_index_;
   return Status::Ok();
 }

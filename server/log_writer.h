@@ -14,6 +14,7 @@
 #include "base/loop.h"
 #include "base/status.h"
 #include "raft/options.h"
+#include "server/node_stats.h"
 #include "server/planted_bugs.h"
 #include "snapshot/snap_file.h"
 #include "wal/wal.h"
@@ -55,6 +56,7 @@ class LogWriter {
     Loop* log = nullptr;   // where it writes
     Loop* node = nullptr;  // where it calls back
     Logger* logger = nullptr;
+    NodeCounters* counters = nullptr;
     std::string snap_directory = {};
     // Of the log that is there.
     LogIndex last_index = {};

@@ -23,6 +23,7 @@ NodeImpl::NodeImpl(const NodeOptions& options, const NodeWorld& world,
       member_id_(dir->member),
       cluster_id_(dir->cluster),
       level_(dir->level),
+      slow_log_(options.warning_apply_duration, world.loop, world.logger),
       ids_(dir->member, world.loop->WallNow()),
       cluster_(dir->snapshot_membership),
       lessor_(world.loop, [this](LeaseId id, auto done) {
@@ -66,7 +67,8 @@ Status NodeImpl::OpenStore(DataDir* dir) {
       AppliedTo{.store = store_.get(),
                 .cluster = &cluster_,
                 .alarms = &alarms_,
-                .lessor = &lessor_},
+                .lessor = &lessor_,
+                .counters = &counters_},
       options_.min_lease_ttl_seconds,
       [this](Revision revision) { compactions_.Finished(revision); });
   return alarms_.Restore(*store_);
@@ -118,7 +120,7 @@ Status NodeImpl::StartAlone(DataDir* dir) {
   ReplicatedMachine* const self = this;
   replicator_ = std::make_unique<LocalReplicator>(
       member_id_, position, std::move(dir->wal), options_.max_wals,
-      options_.durability, self, world_.loop, world_.logger);
+      options_.durability, self, world_.loop, world_.logger, &counters_);
   log_ = replicator_.get();
   StartWorkers(dir->snapshot_index);
   lessor_.Promote(store_->leases().List(), kLeaseExtension);
@@ -185,7 +187,8 @@ Status NodeImpl::StartMember(DataDir* dir) {
                             .loop = world_.loop,
                             .log = world_.log,
                             .transport = world_.transport,
-                            .logger = world_.logger},
+                            .logger = world_.logger,
+                            .counters = &counters_},
       std::move(dir->wal), self);
   raft_ = replicator.get();
   replicator_ = std::move(replicator);
@@ -201,7 +204,7 @@ void NodeImpl::StartWorkers(LogIndex snapshot_index) {
   if (options_.backend != BackendKind::kMem) {
     snapshotter_ = std::make_unique<Snapshotter>(
         options_, world_, level_, store_.get(), &cluster_, replicator_.get(),
-        snapshot_index);
+        snapshot_index, &counters_);
   }
   compactor_ = std::make_unique<AutoCompactor>(
       options_.auto_compaction, world_.loop,
@@ -233,6 +236,26 @@ void NodeImpl::HandOver() {
   raft_->MoveLeader(
       to, [moved](const Status& status) { moved->set_value(status); });
   moved->get_future().wait_for(options_.election_timeout);
+}
+
+NodeStats NodeImpl::stats() const {
+  const Lessor::Counts leases = lessor_.counts();
+  return {.store = store_->stats(),
+          .log_bytes = counters_.log_bytes.load(std::memory_order_relaxed),
+          .log_sync = counters_.log_sync.Read(),
+          .snap_save = counters_.snap_save.Read(),
+          .proposals_pending = replicator_->GetStatus().pending,
+          .proposals_failed =
+              counters_.proposals_failed.load(std::memory_order_relaxed),
+          .slow_applies = slow_log_.slow_applies(),
+          .quota_bytes = Quota(),
+          .leases_granted =
+              counters_.leases_granted.load(std::memory_order_relaxed),
+          .leases_revoked =
+              counters_.leases_revoked.load(std::memory_order_relaxed),
+          .leases_renewed = leases.renewed,
+          .leases_expired = leases.expired,
+          .lease_ttl = counters_.lease_ttl.Read()};
 }
 
 Status NodeImpl::Stop() {

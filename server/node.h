@@ -21,9 +21,11 @@
 #include "server/apply_result.h"
 #include "server/auto_compactor.h"
 #include "server/durability.h"
+#include "server/node_stats.h"
 #include "server/planted_bugs.h"
 #include "server/quota.h"
 #include "server/replicator.h"
+#include "server/slow_log.h"
 #include "server/transport.h"
 #include "snapshot/snap_file.h"
 
@@ -78,6 +80,8 @@ struct NodeOptions {
   // negative: no limit.
   int64_t quota_backend_bytes = 0;
   AutoCompaction auto_compaction = {};
+  // What takes longer to apply, or to read, is logged; 0: nothing is.
+  Duration warning_apply_duration = std::chrono::milliseconds(100);
   // No lease lasts less: as etcd's, one and a half election timeouts.
   int64_t min_lease_ttl_seconds = limits::kMinLeaseTtlSeconds;
 
@@ -206,6 +210,9 @@ class Node {
   virtual Level level() const = 0;
   virtual ReplicatorStatus replication() const = 0;  // term, leader, indexes
   virtual Membership membership() const = 0;         // a copy
+  virtual NodeStats stats() const = 0;               // any thread
+  // Where reads that took long are told of; the node tells of the others.
+  virtual SlowLog* slow_log() = 0;
 
   // Must be called before a node whose loops run is destroyed. Finishes what
   // was proposed, writes the tail to the backend, closes files.

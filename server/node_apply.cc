@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "server/command.h"
+#include "server/describe_request.h"
 #include "server/node_impl.h"
 #include "server/opening.h"
 
@@ -12,9 +13,23 @@ namespace {
 
 constexpr Duration kPublishRetry = std::chrono::milliseconds(500);
 
+std::vector<SlowLog::Step> StepsOf(const Proposal& proposal, Time applying,
+                                   Time applied) {
+  if (proposal.logged == Time()) {  // by a quorum
+    return {{"agreed on", applying - proposal.proposed},
+            {"applied", applied - applying}};
+  }
+  return {
+      {"waited for the batch before", proposal.batch_began - proposal.proposed},
+      {"written to the log and synced", proposal.logged - proposal.batch_began},
+      {"waited for the rest of its batch", applying - proposal.logged},
+      {"applied", applied - applying}};
+}
+
 }  // namespace
 
 void NodeImpl::Apply(std::span<const CommittedEntry> entries) {
+  apply_began_ = world_.loop->Now();
   for (const CommittedEntry& entry : entries) ApplyOne(entry);
   watch_hub_->Published();
   if (snapshotter_ != nullptr && applier_->damage().ok()) {
@@ -31,6 +46,7 @@ void NodeImpl::ApplyOne(const CommittedEntry& entry) {
     StatusOr<ApplyResult> result =
         applier_->Apply(*entry.proposal->request, entry.index, entry.term);
     if (!applier_->damage().ok()) Fail(applier_->damage());
+    apply_began_ = TellIfSlow(entry, apply_began_, result.status());
     entry.proposal->reply(std::move(result));
   } else {
     ApplyLogged(*entry.entry);
@@ -38,6 +54,21 @@ void NodeImpl::ApplyOne(const CommittedEntry& entry) {
   applied_ = entry.index;
   applied_term_ = entry.term;
   if (leading_in_ != Term() && leading_in_ == entry.term) BeginReign();
+}
+
+Time NodeImpl::TellIfSlow(const CommittedEntry& entry, Time began,
+                          const Status& status) {
+  const Time now = world_.loop->Now();
+  const Proposal& proposal = *entry.proposal;
+  const auto describe = [&] { return DescribeRequest(*proposal.request); };
+  if (slow_log_.IsSlow(now - began)) {
+    slow_log_.ApplyTook(now - began, "", status, describe);
+  }
+  if (slow_log_.IsSlow(now - proposal.proposed)) {
+    slow_log_.RequestTook(now - proposal.proposed,
+                          StepsOf(proposal, began, now), describe);
+  }
+  return now;
 }
 
 // An entry of another member, or of an earlier life. What the backend has is
@@ -58,9 +89,15 @@ void NodeImpl::ApplyLogged(const raft::Entry& entry) {
   const auto* request =
       std::get_if<etcdserverpb::InternalRaftRequest>(&*command);
   if (request == nullptr) return store_->EndEntry(entry.index, entry.term);
+  const Time began = world_.loop->Now();
   StatusOr<ApplyResult> result =
       applier_->Apply(*request, entry.index, entry.term);
   if (!applier_->damage().ok()) return Fail(applier_->damage());
+  if (const Duration took = world_.loop->Now() - began;
+      slow_log_.IsSlow(took)) {
+    slow_log_.ApplyTook(took, "", result.status(),
+                        [&] { return DescribeRequest(*request); });
+  }
   raft_->Reply(request->has_v2() ? request->v2().id() : request->header().id(),
                std::move(result));
 }

@@ -20,9 +20,11 @@
 #include "server/id_generator.h"
 #include "server/lessor.h"
 #include "server/node.h"
+#include "server/node_stats.h"
 #include "server/raft_replicator.h"
 #include "server/replaceable_store.h"
 #include "server/replicator.h"
+#include "server/slow_log.h"
 #include "server/snapshotter.h"
 
 namespace strata {
@@ -79,6 +81,8 @@ class NodeImpl final : public Node, private ReplicatedMachine {
     return replicator_->GetStatus();
   }
   Membership membership() const override { return cluster_.membership(); }
+  NodeStats stats() const override;
+  SlowLog* slow_log() override { return &slow_log_; }
   Status Stop() override;
 
  private:
@@ -123,6 +127,7 @@ class NodeImpl final : public Node, private ReplicatedMachine {
   void ProposeRevoke(LeaseId id, std::function<void(Status)> done);
   void ProposeCompaction(Revision revision, std::function<void(Status)> done);
   void RaiseNoSpace(std::function<void(Status)> done);
+  int64_t Quota() const;
   bool WithinQuota(const etcdserverpb::InternalRaftRequest& request,
                    uint64_t tail_bytes) const;
   void RenewAsLeader(LeaseId id, Term term,
@@ -133,6 +138,9 @@ class NodeImpl final : public Node, private ReplicatedMachine {
 
   // node_apply.cc
   void ApplyOne(const CommittedEntry& entry);
+  // Tells of it if it took long. Returns the time, when the next one begins.
+  Time TellIfSlow(const CommittedEntry& entry, Time began,
+                  const Status& status);
   void ApplyLogged(const raft::Entry& entry);
   void BeginReign();
   void EndReign();
@@ -166,6 +174,8 @@ class NodeImpl final : public Node, private ReplicatedMachine {
   const ClusterId cluster_id_;
   const Level level_;
 
+  NodeCounters counters_;
+  SlowLog slow_log_;
   IdGenerator ids_;
   Cluster cluster_;
   Alarms alarms_;
@@ -182,6 +192,7 @@ class NodeImpl final : public Node, private ReplicatedMachine {
   Term leading_in_;  // 0: does not lead
   LogIndex applied_;
   Term applied_term_;
+  Time apply_began_ = {};  // of the next entry
   bool removed_ = false;
   std::set<Loop::TimerId> timers_;
   bool stopping_ = false;

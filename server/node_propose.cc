@@ -26,6 +26,7 @@ void NodeImpl::ProposeIn(Term only_in,
   proposal->request = request;
   proposal->bytes = request->ByteSizeLong();
   proposal->only_in = only_in;
+  proposal->proposed = world_.loop->Now();
   proposal->reply = std::move(reply);
   const uint64_t tail_bytes = store_->tail_bytes();
   if (proposal->bytes > options_.max_request_bytes) {
@@ -71,13 +72,16 @@ void NodeImpl::ProposeCompaction(Revision revision,
   ProposeOwn(request, std::move(done));
 }
 
+int64_t NodeImpl::Quota() const {
+  return options_.quota_backend_bytes != 0 ? options_.quota_backend_bytes
+                                           : kDefaultQuotaBytes;
+}
+
 // The data that are there, not the space that the file takes, count; what was
 // not yet flushed too.
 bool NodeImpl::WithinQuota(const etcdserverpb::InternalRaftRequest& request,
                            uint64_t tail_bytes) const {
-  const int64_t quota = options_.quota_backend_bytes != 0
-                            ? options_.quota_backend_bytes
-                            : kDefaultQuotaBytes;
+  const int64_t quota = Quota();
   if (quota < 0) return true;
   const uint64_t cost = QuotaCost(request);
   if (cost == 0) return true;

@@ -196,7 +196,7 @@ TEST_F(NodeTest, RefusesADirectoryOfSeveralMembers) {
   change.node = MemberId(0x1234);
   change.context = R"({"id":4660,"peerURLs":["http://other:2380"]})";
   AppendEntry(raft::EntryType::kConfChange, raft::EncodeConfChange(change));
-  ExpectRefusedAndUntouched("a cluster of 2 members");
+  ExpectRefusedAndUntouched("a cluster of several members");
 }
 
 TEST_F(NodeTest, KeepsTheLevelOfTheDirectory) {

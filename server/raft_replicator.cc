@@ -75,6 +75,7 @@ RaftReplicator::RaftReplicator(Options options, const World& world,
           .log = world_.log,
           .node = world_.loop,
           .logger = world_.logger,
+          .counters = world_.counters,
           .snap_directory = options_.snap_directory,
           .last_index = log_.LastIndex(),
           .hard_state = options_.start.hard_state,
@@ -180,7 +181,8 @@ ReplicatorStatus RaftReplicator::GetStatus() const {
       .term = Term(seen_term_.load(std::memory_order_acquire)),
       .leader = MemberId(seen_leader_.load(std::memory_order_acquire)),
       .last_index = LogIndex(seen_last_.load(std::memory_order_acquire)),
-      .committed = LogIndex(seen_committed_.load(std::memory_order_acquire))};
+      .committed = LogIndex(seen_committed_.load(std::memory_order_acquire)),
+      .pending = in_flight_.load(std::memory_order_relaxed)};
 }
 
 void RaftReplicator::MoveLeader(MemberId to,

@@ -20,6 +20,7 @@
 #include "base/status.h"
 #include "raft/raft.h"
 #include "server/log_writer.h"
+#include "server/node_stats.h"
 #include "server/planted_bugs.h"
 #include "server/raft_log.h"
 #include "server/replicator.h"
@@ -96,6 +97,7 @@ class RaftReplicator : public Replicator, private Receiver {
     Loop* log = nullptr;
     Transport* transport = nullptr;
     Logger* logger = nullptr;
+    NodeCounters* counters = nullptr;
   };
 
   RaftReplicator(Options options, const World& world, std::unique_ptr<Wal> wal,
@@ -257,13 +259,14 @@ class RaftReplicator : public Replicator, private Receiver {
   std::atomic<uint64_t> seen_leader_{0};
   std::atomic<uint64_t> seen_last_{0};
   std::atomic<uint64_t> seen_committed_{0};
+  // Proposals not yet answered; changed with mutex_ held.
+  std::atomic<uint64_t> in_flight_{0};
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   Inbox inbox_;
   bool posted_ = false;
   bool stopped_ = false;
-  uint64_t in_flight_ = 0;  // proposals not yet answered
 };
 
 }  // namespace strata

@@ -38,6 +38,8 @@ class ReplaceableStore final : public Store {
   uint64_t tail_bytes() const override { return get()->tail_bytes(); }
   BackendSizes Sizes() const override { return get()->Sizes(); }
   ScrubStats scrub_stats() const override { return get()->scrub_stats(); }
+  StoreStats stats() const override { return get()->stats(); }
+  StatusOr<HashResult> Hash() override { return get()->Hash(); }
   StatusOr<std::optional<std::string>> Get(Table table,
                                            std::string_view key) const override;
   StatusOr<ChangeList> ReadChanges(const ChangeRequest& request) const override;

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "base/loop.h"
 #include "base/status.h"
 #include "base/types.h"
 #include "raft/types.h"
@@ -34,6 +35,10 @@ struct Proposal {
   // To be logged by this member as the leader of this term, or refused; 0: by
   // whoever leads.
   Term only_in = {};
+  // When it was taken on, and when its batch was begun and was durable.
+  Time proposed = {};
+  Time batch_began = {};
+  Time logged = {};
   // Called on the node's loop: after the change is durable and applied, or with
   // the error that kept it from being so. Must not block.
   std::function<void(StatusOr<ApplyResult>)> reply;
@@ -64,6 +69,7 @@ struct ReplicatorStatus {
   MemberId leader;
   LogIndex last_index;  // in the log
   LogIndex committed;
+  uint64_t pending = 0;  // proposals taken on and not answered
 };
 
 // The line between "proposed" and "applied". LocalReplicator: the log, then

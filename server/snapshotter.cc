@@ -8,7 +8,8 @@ namespace strata {
 
 Snapshotter::Snapshotter(const NodeOptions& options, const NodeWorld& world,
                          Level level, Store* store, Cluster* cluster,
-                         Replicator* replicator, LogIndex last)
+                         Replicator* replicator, LogIndex last,
+                         NodeCounters* counters)
     : directory_(DataPaths(options).snap),
       snapshot_count_(options.snapshot_count),
       catch_up_entries_(options.snapshot_catch_up_entries),
@@ -18,6 +19,7 @@ Snapshotter::Snapshotter(const NodeOptions& options, const NodeWorld& world,
       store_(store),
       cluster_(cluster),
       replicator_(replicator),
+      counters_(counters),
       last_(last) {}
 
 void Snapshotter::Applied(LogIndex index, Term term) {
@@ -48,11 +50,15 @@ void Snapshotter::Take(Point point) {
 }
 
 Status Snapshotter::WriteFile(const Point& point) {
-  return WriteSnapFile(world_.env, directory_,
-                       {.index = point.index,
-                        .term = point.term,
-                        .conf_state = point.conf_state,
-                        .data = EncodeV2Store(point.membership, point.index)});
+  const Time began = world_.loop->Now();
+  RETURN_IF_ERROR(
+      WriteSnapFile(world_.env, directory_,
+                    {.index = point.index,
+                     .term = point.term,
+                     .conf_state = point.conf_state,
+                     .data = EncodeV2Store(point.membership, point.index)}));
+  counters_->snap_save.AddSeconds(world_.loop->Now() - began);
+  return Status::Ok();
 }
 
 void Snapshotter::Record(const std::shared_ptr<const Point>& point) {

@@ -9,6 +9,7 @@
 #include "engine/store.h"
 #include "server/cluster.h"
 #include "server/node.h"
+#include "server/node_stats.h"
 #include "server/replicator.h"
 
 namespace strata {
@@ -23,7 +24,7 @@ class Snapshotter {
   // All outlive the snapshotter; `last` is the newest snapshot's index.
   Snapshotter(const NodeOptions& options, const NodeWorld& world, Level level,
               Store* store, Cluster* cluster, Replicator* replicator,
-              LogIndex last);
+              LogIndex last, NodeCounters* counters);
 
   // Tells what has been applied. Bound to the node's loop.
   void Applied(LogIndex index, Term term);
@@ -59,6 +60,7 @@ class Snapshotter {
   Store* const store_;
   Cluster* const cluster_;
   Replicator* const replicator_;
+  NodeCounters* const counters_;
 
   LogIndex last_;  // taken or tried; bound to the node's loop
 

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "cmd/daemon/config_file.h"
 #include "cmd/daemon/flag_set.h"
 #include "cmd/daemon/values.h"
 
@@ -83,7 +84,8 @@ Flag DurationFlag(std::string name, Duration* target, std::string shown,
   return {.name = std::move(name),
           .shown_default = std::move(shown),
           .help = std::move(help),
-          .set = set};
+          .set = set,
+          .is_duration = true};
 }
 
 Flag MillisecondsFlag(std::string name, Duration* target, std::string help) {
@@ -166,14 +168,21 @@ void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
                       "Directory of the log, if it is to be elsewhere."));
   flags->Add(NumberFlag("snapshot-count", &node->snapshot_count,
                         "Log entries between raft snapshots."));
-  for (const char* flag : {"experimental-snapshot-catchup-entries",
-                           "snapshot-catchup-entries"}) {
+  for (const char* flag :
+       {"experimental-snapshot-catchup-entries", "snapshot-catchup-entries"}) {
     flags->Add(NumberFlag(flag, &node->snapshot_catch_up_entries,
                           "Log entries kept behind a raft snapshot, for "
                           "followers that are slow."));
   }
   flags->Add(UrlsFlag("listen-client-urls", &options->listen_client_urls,
-                      "Comma-separated URLs to serve clients on."));
+                      "Comma-separated URLs to serve clients on: gRPC and, "
+                      "unless the next flag is given, HTTP."));
+  flags->Add(UrlsFlag("listen-client-http-urls",
+                      &options->listen_client_http_urls,
+                      "URLs for HTTP alone, which the client URLs then do not "
+                      "serve."));
+  flags->Add(UrlsFlag("listen-metrics-urls", &options->listen_metrics_urls,
+                      "URLs for /metrics and /health alone, besides."));
   flags->Add(NumberFlag("max-snapshots", &node->max_snapshots,
                         "Snapshot files kept (0 is all)."));
   flags->Add(
@@ -370,6 +379,71 @@ void AddClusteringFlags(StratadOptions* options, FlagSet* flags) {
               .set = set});
 }
 
+// A comma-separated set; "*" or nothing is all there is.
+Flag NamesFlag(std::string name, std::set<std::string>* target,
+               std::string help) {
+  auto set = [target](const std::string& value) {
+    target->clear();
+    for (std::string& part : SplitCommas(value)) {
+      if (!part.empty()) target->insert(std::move(part));
+    }
+    return Status::Ok();
+  };
+  return {.name = std::move(name),
+          .shown_default = "*",
+          .help = std::move(help),
+          .set = std::move(set)};
+}
+
+void AddHttpFlags(StratadOptions* options, FlagSet* flags) {
+  HttpOptions* const http = &options->http;
+  flags->Group("HTTP");
+  flags->Add(SwitchFlag("enable-grpc-gateway", &http->gateway,
+                        "Serve the API in JSON too."));
+  flags->Add(NamesFlag("cors", &http->access.origins,
+                       "Comma-separated origins whose web pages may ask (* "
+                       "or nothing: all)."));
+  flags->Add(NamesFlag("host-whitelist", &http->access.hosts,
+                       "Comma-separated names that clients without TLS may "
+                       "know us by (* or nothing: all)."));
+  flags->Group("Monitoring");
+  static const auto ignore = [] {};
+  flags->Add(ChoiceFlag("metrics", "basic",
+                        {{"basic", ignore}, {"extensive", ignore}},
+                        "Taken for etcd's sake: all there is is always "
+                        "told."));
+  for (const char* name :
+       {"warning-apply-duration", "experimental-warning-apply-duration"}) {
+    flags->Add(DurationFlag(name, &options->node.warning_apply_duration,
+                            "100ms",
+                            "What takes longer to apply or to read is "
+                            "logged (0: nothing is)."));
+  }
+  for (const char* name : {"warning-unary-request-duration",
+                           "experimental-warning-unary-request-duration"}) {
+    flags->Add(DurationFlag(name, &options->warning_unary_duration, "300ms",
+                            "Calls that take longer are logged (0: none "
+                            "is)."));
+  }
+}
+
+void AddLeaseFlags(StratadOptions* options, FlagSet* flags) {
+  flags->Add(SwitchFlag("experimental-enable-lease-checkpoint",
+                        &options->lease_checkpoint,
+                        "Taken for etcd's sake: one member's leases begin "
+                        "anew when it does."));
+  flags->Add(SwitchFlag("experimental-enable-lease-checkpoint-persist",
+                        &options->lease_checkpoint_persist,
+                        "The same; needs the one above."));
+}
+
+Status TakeRotation(const std::string& text, LogRotation* rotation) {
+  StatusOr<LogRotation> parsed = ParseLogRotation(text);
+  if (!parsed.ok()) return parsed.status();
+  *rotation = *parsed;
+  return Status::Ok();
+}
+
 void AddLoggingFlags(LogOptions* log, FlagSet* flags) {
   const auto level = [log](LogLevel value) {
     return [log, value] { log->level = value; };
@@ -398,6 +472,18 @@ void AddLoggingFlags(LogOptions* log, FlagSet* flags) {
                  {{"json", [log] { log->format = LogFormat::kJson; }},
                   {"console", [log] { log->format = LogFormat::kConsole; }}},
                  "json, or console for people."));
+  flags->Add(SwitchFlag("enable-log-rotation", &log->rotate,
+                        "Begin a new file when the log's only one is full."));
+  auto set_rotation = [log](const std::string& value) {
+    return TakeRotation(value, &log->rotation);
+  };
+  flags->Add({.name = "log-rotation-config-json",
+              .shown_default =
+                  R"({"maxsize": 100, "maxage": 0, "maxbackups": 0, )"
+                  R"("localtime": false, "compress": false})",
+              .help = "How: maxsize in MB; maxbackups files are kept, 0 is "
+                      "1000; no ages, no compression.",
+              .set = set_rotation});
 }
 
 // As etcd.
@@ -453,7 +539,7 @@ Status CompleteCluster(const FlagSet& flags, StratadOptions* options) {
     node->initial_advertise_peer_urls = options->listen_peer_urls;
   }
   for (const std::string& url : options->listen_peer_urls) {
-    RETURN_IF_ERROR(ListenAddress(url).status());
+    RETURN_IF_ERROR(ParseListenUrl(url).status());
   }
   return Status::Ok();
 }
@@ -466,6 +552,12 @@ Status Complete(const FlagSet& flags, StratadOptions* options) {
   }
   if (node->data_dir.empty()) node->data_dir = node->name + ".etcd";
   node->max_request_bytes = options->grpc.max_request_bytes;
+  if (options->lease_checkpoint_persist && !options->lease_checkpoint) {
+    return InvalidArgumentError(
+        "setting experimental-enable-lease-checkpoint-persist requires "
+        "experimental-enable-lease-checkpoint");
+  }
+  RETURN_IF_ERROR(CheckLogRotation(options->log));
   if (node->watch_progress_interval < kMinWatchProgressInterval) {
     node->watch_progress_interval = kMinWatchProgressInterval;
     options->warnings.push_back(
@@ -487,11 +579,13 @@ Status Complete(const FlagSet& flags, StratadOptions* options) {
   ASSIGN_OR_RETURN(
       node->auto_compaction,
       ParseCompaction(options->compaction_mode, options->compaction_retention));
+  ASSIGN_OR_RETURN(options->client_urls,
+                   ParseListenUrls(options->listen_client_urls));
+  ASSIGN_OR_RETURN(options->client_http_urls,
+                   ParseListenUrls(options->listen_client_http_urls));
+  ASSIGN_OR_RETURN(options->metrics_urls,
+                   ParseListenUrls(options->listen_metrics_urls));
   RETURN_IF_ERROR(CompleteCluster(flags, options));
-  for (const std::string& url : options->listen_client_urls) {
-    ASSIGN_OR_RETURN(std::string address, ListenAddress(url));
-    options->grpc.addresses.push_back(std::move(address));
-  }
   return Status::Ok();
 }
 
@@ -511,12 +605,16 @@ CommandLine Refuse(const FlagError& error) {
           .error = error.text + "\n"};
 }
 
-}  // namespace
+// The options with their defaults, and the flags that set them.
+struct Flags {
+  explicit Flags(StratadOptions* options);
+  FlagSet set;
+  bool no_fsync = false;
+  std::string config_file;
+};
 
-CommandLine ParseCommandLine(const std::vector<std::string>& arguments,
-                             const std::map<std::string, std::string>& env) {
-  CommandLine result;
-  StratadOptions* const options = &result.options;
+Flags::Flags(StratadOptions* options) {
+  *options = StratadOptions();
   options->listen_client_urls = {"http://localhost:2379"};
   options->listen_peer_urls = {"http://localhost:2380"};
   options->grpc.threads =
@@ -524,35 +622,75 @@ CommandLine ParseCommandLine(const std::vector<std::string>& arguments,
   options->node.scrub.bytes_per_second = kScrubBytesPerSecond;
   options->node.advertise_client_urls = {"http://localhost:2379"};
   options->node.initial_advertise_peer_urls = {"http://localhost:2380"};
-  FlagSet flags;
-  AddMemberFlags(options, &flags);
-  AddBackendFlags(options, &flags);
-  AddClusteringFlags(options, &flags);
-  AddLoggingFlags(&options->log, &flags);
-  flags.Group("Unsafe feature");
-  bool no_fsync = false;
-  flags.Add(SwitchFlag("unsafe-no-fsync", &no_fsync,
-                       "Do not sync: a power loss loses data."));
+  AddMemberFlags(options, &set);
+  AddBackendFlags(options, &set);
+  AddClusteringFlags(options, &set);
+  AddHttpFlags(options, &set);
+  AddLeaseFlags(options, &set);
+  AddLoggingFlags(&options->log, &set);
+  set.Group("Configuration file");
+  set.Add(TextFlag("config-file", &config_file,
+                   "YAML or JSON with etcd's keys; all other flags and "
+                   "variables are then ignored."));
+  set.Group("Unsafe feature");
+  set.Add(SwitchFlag("unsafe-no-fsync", &no_fsync,
+                     "Do not sync: a power loss loses data."));
+}
 
+// The flags of a configuration file, in place of all others.
+FlagError TakeConfigFile(const std::string& path, StratadOptions* options,
+                         Flags* flags) {
+  const StatusOr<FlagValues> values = ReadConfigFile(path);
+  if (!values.ok()) {
+    return {1, "error verifying flags, " + values.status().message() +
+                   ". See 'stratad --help'."};
+  }
+  FlagError error = flags->set.ParseConfig(*values);
+  if (error.exit_code != 0) error.text = path + ": " + error.text;
+  options->warnings.push_back("read the configuration from " + path +
+                              "; other flags and variables are ignored");
+  return error;
+}
+
+CommandLine Finish(const Flags& flags, CommandLine* result) {
+  StratadOptions* const options = &result->options;
+  options->node.fsync = !flags.no_fsync;
+  if (Status status = Complete(flags.set, options); !status.ok()) {
+    return Refuse({1, status.message()});
+  }
+  result->serve = true;
+  return std::move(*result);
+}
+
+}  // namespace
+
+CommandLine ParseCommandLine(const std::vector<std::string>& arguments,
+                             const std::map<std::string, std::string>& env) {
+  CommandLine result;
+  StratadOptions* const options = &result.options;
+  Flags given(options);
   for (const std::string& argument : arguments) {
     if (argument == "-h" || argument == "-help" || argument == "--help") {
-      return Print(std::string(kIntroduction) + flags.Help());
+      return Print(std::string(kIntroduction) + given.set.Help());
     }
     if (argument == "-version" || argument == "--version") {
       return Print(std::string(kVersionText));
     }
   }
-  FlagError error = flags.ParseArguments(arguments);
+  FlagError error = given.set.ParseArguments(arguments);
   if (error.exit_code == 0) {
-    error = flags.ParseEnvironment(env, &options->warnings);
+    error = given.set.ParseEnvironment(env, &options->warnings);
   }
   if (error.exit_code != 0) return Refuse(error);
-  options->node.fsync = !no_fsync;
-  if (Status status = Complete(flags, options); !status.ok()) {
-    return Refuse({1, status.message()});
+  if (given.config_file.empty()) {
+    options->command_line = arguments;
+    return Finish(given, &result);
   }
-  result.serve = true;
-  return result;
+  Flags filed(options);
+  error = TakeConfigFile(given.config_file, options, &filed);
+  if (error.exit_code != 0) return Refuse(error);
+  options->command_line = arguments;
+  return Finish(filed, &result);
 }
 
 }  // namespace strata

@@ -6,18 +6,37 @@
 #include <vector>
 
 #include "cmd/daemon/logger.h"
+#include "cmd/daemon/values.h"
 #include "rpc/grpc_server.h"
+#include "rpc/http/access.h"
 #include "rpc/services.h"
 #include "server/node.h"
 
 namespace strata {
 
+struct HttpOptions {
+  bool gateway = true;  // --enable-grpc-gateway
+  HttpAccess access = {};
+};
+
 struct StratadOptions {
   NodeOptions node;
   KvOptions kv;
   GrpcServerOptions grpc;
+  HttpOptions http;
   LogOptions log;
+  std::vector<std::string> command_line = {};  // as it was, for /debug/vars
+  Duration warning_unary_duration = std::chrono::milliseconds(300);
+  // Taken, and without effect on one member.
+  bool lease_checkpoint = false;
+  bool lease_checkpoint_persist = false;
   std::vector<std::string> listen_client_urls;
+  // With these the ones above are gRPC's alone.
+  std::vector<std::string> listen_client_http_urls = {};
+  std::vector<std::string> listen_metrics_urls = {};
+  std::vector<ListenUrl> client_urls = {};  // the same, to be listened on
+  std::vector<ListenUrl> client_http_urls = {};
+  std::vector<ListenUrl> metrics_urls = {};
   std::vector<std::string> listen_peer_urls;
   // Others are listened to: the flags say so.
   bool serve_peers = false;
@@ -41,7 +60,8 @@ struct CommandLine {
 // Understands etcd's flags (-name x, --name x, --name=x) and, for those not
 // given, its variables (ETCD_NAME=x). As etcd's: an unknown flag or a value
 // that cannot be read exits 2, or 1 if it is a variable's; an unknown ETCD_
-// variable is a warning. `arguments` is without the program's name.
+// variable is a warning. With --config-file nothing else counts, and what is
+// wrong with the file exits 1. `arguments` is without the program's name.
 CommandLine ParseCommandLine(const std::vector<std::string>& arguments,
                              const std::map<std::string, std::string>& env);
 

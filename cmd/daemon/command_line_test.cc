@@ -30,11 +30,21 @@ std::string Refused(const std::vector<std::string>& arguments,
   return std::to_string(line.exit_code) + ": " + line.error;
 }
 
+std::string Addresses(const std::vector<ListenUrl>& urls) {
+  std::string text;
+  for (const ListenUrl& url : urls) {
+    text += (text.empty() ? "" : " ") + url.address + (url.tls ? "+tls" : "");
+  }
+  return text;
+}
+
 TEST(CommandLineTest, Defaults) {
   const StratadOptions options = Serving({});
   EXPECT_EQ(options.node.name, "default");
   EXPECT_EQ(options.node.data_dir, "default.etcd");
-  EXPECT_EQ(options.grpc.addresses, std::vector<std::string>{"127.0.0.1:2379"});
+  EXPECT_EQ(Addresses(options.client_urls), "127.0.0.1:2379");
+  EXPECT_TRUE(options.client_http_urls.empty());
+  EXPECT_TRUE(options.metrics_urls.empty());
   EXPECT_EQ(options.node.advertise_client_urls,
             std::vector<std::string>{"http://localhost:2379"});
   EXPECT_EQ(options.node.initial_advertise_peer_urls,
@@ -151,8 +161,7 @@ TEST(CommandLineTest, EveryFlagArrives) {
   EXPECT_TRUE(options.join_existing);
   EXPECT_EQ(options.node.initial_advertise_peer_urls,
             std::vector<std::string>{"http://127.0.0.1:22"});
-  EXPECT_EQ(options.grpc.addresses,
-            (std::vector<std::string>{"127.0.0.1:23", "[::1]:24"}));
+  EXPECT_EQ(Addresses(options.client_urls), "127.0.0.1:23 [::1]:24");
   EXPECT_EQ(options.node.advertise_client_urls,
             std::vector<std::string>{"http://h:25"});
   EXPECT_EQ(options.node.level, Level::V3_4());
@@ -236,10 +245,6 @@ TEST(CommandLineTest, Urls) {
     EXPECT_EQ(refused(url),
               invalid(url, "URL scheme must be http, https, unix, or unixs"));
   }
-  EXPECT_EQ(refused("https://127.0.0.1:1"),
-            invalid("https://127.0.0.1:1", "strata has no TLS yet, only http"));
-  EXPECT_EQ(refused("unix://a:1"),
-            invalid("unix://a:1", "strata has no unix sockets yet, only http"));
   EXPECT_EQ(refused("http://127.0.0.1:1/x"),
             invalid("http://127.0.0.1:1/x", "URL must not contain a path"));
   for (const char* url : {"http://127.0.0.1", "http://:1", "http://h:99999"}) {

@@ -114,6 +114,26 @@ FlagError FlagSet::ParseEnvironment(
   return {};
 }
 
+FlagError FlagSet::ParseConfig(
+    const std::vector<std::pair<std::string, std::string>>& values) {
+  for (const auto& [name, value] : values) {
+    Flag* const flag = Find(name);
+    if (flag == nullptr) {
+      const std::string nearest = Nearest(name, Names());
+      return Refused(
+          "unknown key \"" + name + "\"" +
+          (nearest.empty() ? "" : "; did you mean " + nearest + "?"));
+    }
+    const bool plain =
+        value.find_first_not_of("0123456789") == std::string::npos;
+    flag->given = true;
+    const Status status = flag->set(
+        flag->is_duration && plain && !value.empty() ? value + "ns" : value);
+    if (!status.ok()) return Refused(InvalidValue(value, name, status));
+  }
+  return {};
+}
+
 bool FlagSet::Given(std::string_view name) const {
   const Flag* flag = const_cast<FlagSet*>(this)->Find(name);
   return flag != nullptr && flag->given;

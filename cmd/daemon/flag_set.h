@@ -18,7 +18,9 @@ struct Flag {
   std::string help;
   std::function<Status(const std::string& value)> set;
   bool is_switch = false;  // may stand without a value, which is then "true"
-  bool given = false;      // on the command line or by its variable
+  bool given = false;      // on the command line, by its variable or file
+  // A plain number in a configuration file is of nanoseconds.
+  bool is_duration = false;
 };
 
 // What is wrong with a command line, and the exit code it deserves.
@@ -40,6 +42,10 @@ class FlagSet {
   // nothing.
   FlagError ParseEnvironment(const std::map<std::string, std::string>& env,
                              std::vector<std::string>* warnings);
+
+  // The values of a configuration file; unknown keys are refused.
+  FlagError ParseConfig(
+      const std::vector<std::pair<std::string, std::string>>& values);
 
   bool Given(std::string_view name) const;
   // "Member:\n  --name 'default'\n    Human-readable ...", as etcd shows it.

@@ -3,6 +3,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <nlohmann/json.hpp>
@@ -116,6 +117,56 @@ class SpdlogLogger : public Logger {
 
 }  // namespace
 
+namespace {
+
+bool IsFile(const std::string& output) {
+  return output != "default" && output != "stderr" && output != "stdout";
+}
+
+spdlog::sink_ptr OpenFile(const LogOptions& options,
+                          const std::string& output) {
+  if (!options.rotate) {
+    return std::make_shared<spdlog::sinks::basic_file_sink_mt>(output);
+  }
+  return std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
+      output, options.rotation.max_bytes, options.rotation.max_backups);
+}
+
+}  // namespace
+
+StatusOr<LogRotation> ParseLogRotation(const std::string& json) {
+  const Json parsed = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  if (!parsed.is_object()) {
+    return InvalidArgumentError("invalid log rotation config: no JSON object");
+  }
+  LogRotation rotation;
+  for (const auto& [key, value] : parsed.items()) {
+    const bool number = value.is_number_unsigned();
+    if (key == "maxsize" && number) {
+      if (value > 0) rotation.max_bytes = value.get<uint64_t>() << 20;
+    } else if (key == "maxbackups" && number) {
+      if (value > 0) rotation.max_backups = value.get<size_t>();
+    } else if (key == "maxage" && number) {
+      if (value != 0) return UnimplementedError("strata keeps no log by age");
+    } else if (key == "compress" && value.is_boolean()) {
+      if (value) return UnimplementedError("strata compresses no logs");
+    } else if (key != "localtime" || !value.is_boolean()) {
+      return InvalidArgumentError("invalid log rotation config: \"" + key +
+                                  "\"");
+    }
+  }
+  return rotation;
+}
+
+Status CheckLogRotation(const LogOptions& options) {
+  if (!options.rotate) return Status::Ok();
+  if (options.outputs.size() == 1 && IsFile(options.outputs.front())) {
+    return Status::Ok();
+  }
+  return InvalidArgumentError(
+      "--enable-log-rotation requires a single file path in --log-outputs");
+}
+
 StatusOr<std::unique_ptr<Logger>> NewLogger(const LogOptions& options) {
   std::vector<spdlog::sink_ptr> sinks;
   for (const std::string& output : options.outputs) {
@@ -125,8 +176,7 @@ StatusOr<std::unique_ptr<Logger>> NewLogger(const LogOptions& options) {
       sinks.push_back(std::make_shared<spdlog::sinks::stdout_sink_mt>());
     } else {
       try {
-        sinks.push_back(
-            std::make_shared<spdlog::sinks::basic_file_sink_mt>(output));
+        sinks.push_back(OpenFile(options, output));
       } catch (const spdlog::spdlog_ex& error) {
         return InvalidArgumentError("--log-outputs: " +
                                     std::string(error.what()));

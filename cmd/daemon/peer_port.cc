@@ -87,11 +87,11 @@ Status PeerPort::Serve(const std::vector<std::string>& urls, Node* node) {
       &thread_, std::move(routes),
       {.body_timeout = kBodyTimeout, .write_timeout = kWriteTimeout});
   for (const std::string& url : urls) {
-    ASSIGN_OR_RETURN(const std::string address, ListenAddress(url));
+    ASSIGN_OR_RETURN(const ListenUrl where, ParseListenUrl(url));
     RETURN_IF_ERROR(
-        server_->Listen(address, {.env = Env::Posix(), .logger = logger_})
+        server_->Listen(where.address, {.env = Env::Posix(), .logger = logger_})
             .status());
-    logger_->Info("serving peer traffic", {{"address", address}});
+    logger_->Info("serving peer traffic", {{"address", where.address}});
   }
   return Status::Ok();
 }

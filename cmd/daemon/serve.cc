@@ -7,9 +7,8 @@
 #include "base/combining_loop.h"
 #include "base/env.h"
 #include "base/loop.h"
+#include "cmd/daemon/client_ports.h"
 #include "cmd/daemon/peer_port.h"
-#include "rpc/grpc_server.h"
-#include "rpc/leader_monitor.h"
 #include "rpc/services.h"
 #include "server/node.h"
 
@@ -48,27 +47,12 @@ Status ServeNode(const StratadOptions& options, Node* node, CombiningLoop* loop,
       node, loops, options.kv,
       {.max_request_bytes = options.grpc.max_request_bytes},
       peers == nullptr ? ClusterServiceOptions() : peers->ClusterOptions());
-  const auto has_leader = [node] {
-    return node->replication().leader != MemberId();
-  };
-  GrpcServerOptions grpc = options.grpc;
-  grpc.has_leader = has_leader;
   ASSIGN_OR_RETURN(
-      const std::unique_ptr<GrpcServer> server,
-      GrpcServer::Start(grpc, services.Methods(), services.Streams(), loop));
-  const LeaderMonitor monitor(loops.claims, options.node.election_timeout,
-                              has_leader,
-                              [&] { server->FinishStreamsForLeader(); });
-  logger->Info("ready to serve client requests");
-  for (const std::string& address : options.grpc.addresses) {
-    logger->Info(
-        "serving client traffic insecurely; anyone who can connect may read "
-        "and write",
-        {{"address", address}});
-  }
+      const std::unique_ptr<ClientPorts> ports,
+      ClientPorts::Open(options, node, &services, loop, loops.claims, logger));
   wait();
   logger->Info("stopping: finishing the calls that are being served");
-  server->Shutdown(kGrace);
+  ports->Shutdown(kGrace);
   return Status::Ok();
 }
 

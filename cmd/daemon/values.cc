@@ -44,18 +44,12 @@ StatusOr<double> TakeTerm(std::string_view* text) {
   return ParseError();
 }
 
-Status CheckScheme(std::string_view scheme, std::string_view url) {
-  if (scheme == "http") return Status::Ok();
-  if (scheme == "https") {
-    return InvalidArgumentError("strata has no TLS yet, only http: " +
-                                std::string(url));
-  }
-  if (scheme == "unix" || scheme == "unixs") {
-    return InvalidArgumentError("strata has no unix sockets yet, only http: " +
-                                std::string(url));
-  }
-  return InvalidArgumentError(
-      "URL scheme must be http, https, unix, or unixs: " + std::string(url));
+bool IsUnix(std::string_view scheme) {
+  return scheme == "unix" || scheme == "unixs";
+}
+
+bool IsScheme(std::string_view scheme) {
+  return scheme == "http" || scheme == "https" || IsUnix(scheme);
 }
 
 bool IsPort(std::string_view text) {
@@ -67,11 +61,11 @@ bool IsPort(std::string_view text) {
 
 Status CheckUrl(std::string_view url) {
   const size_t colon = url.find("://");
-  if (colon == std::string_view::npos) {
+  if (colon == std::string_view::npos || !IsScheme(url.substr(0, colon))) {
     return InvalidArgumentError(
         "URL scheme must be http, https, unix, or unixs: " + std::string(url));
   }
-  RETURN_IF_ERROR(CheckScheme(url.substr(0, colon), url));
+  if (IsUnix(url.substr(0, colon))) return Status::Ok();
   const std::string_view host = url.substr(colon + 3);
   if (host.find_first_of("/?#") != std::string_view::npos) {
     return InvalidArgumentError("URL must not contain a path: " +
@@ -131,17 +125,33 @@ StatusOr<std::vector<std::string>> ParseUrls(std::string_view text) {
   return urls;
 }
 
-StatusOr<std::string> ListenAddress(std::string_view url) {
-  const std::string_view address = url.substr(url.find("://") + 3);
-  const size_t colon = address.rfind(':');
-  const std::string host(address.substr(0, colon));
-  const std::string port(address.substr(colon));
-  if (host == "localhost") return "127.0.0.1" + port;
-  if (!IsIpAddress(host)) {
-    return InvalidArgumentError("expected IP in URL for binding (" +
-                                std::string(url) + ")");
+StatusOr<ListenUrl> ParseListenUrl(const std::string& url) {
+  const size_t end = url.find("://");
+  const std::string scheme = url.substr(0, end);
+  const std::string rest = url.substr(end + 3);
+  const bool tls = scheme == "https" || scheme == "unixs";
+  if (IsUnix(scheme)) {
+    return ListenUrl{.url = url, .address = "unix:" + rest, .tls = tls};
   }
-  return host + port;
+  const size_t colon = rest.rfind(':');
+  const std::string host = rest.substr(0, colon);
+  if (host != "localhost" && !IsIpAddress(host)) {
+    return InvalidArgumentError("expected IP in URL for binding (" + url + ")");
+  }
+  return ListenUrl{.url = url,
+                   .address = (host == "localhost" ? "127.0.0.1" : host) +
+                              rest.substr(colon),
+                   .tls = tls};
+}
+
+StatusOr<std::vector<ListenUrl>> ParseListenUrls(
+    const std::vector<std::string>& urls) {
+  std::vector<ListenUrl> parsed;
+  for (const std::string& url : urls) {
+    ASSIGN_OR_RETURN(ListenUrl one, ParseListenUrl(url));
+    parsed.push_back(std::move(one));
+  }
+  return parsed;
 }
 
 StatusOr<AutoCompaction> ParseCompaction(std::string_view mode,

@@ -16,13 +16,20 @@ namespace strata {
 // "5s", "1h30m", "1.5ms", "0"; a number needs its unit.
 StatusOr<Duration> ParseDuration(std::string_view text);
 
-// Comma-separated URLs as etcd takes them: a scheme, a host and a port, nothing
-// behind. https is refused: there is no TLS yet; so are unix sockets.
+// Comma-separated URLs as etcd takes them: http or https with a host and a port
+// and nothing behind, or unix or unixs with the path of a socket.
 StatusOr<std::vector<std::string>> ParseUrls(std::string_view text);
 
-// "127.0.0.1:2379" of "http://localhost:2379". A listener needs an address, not
-// a name, but for localhost.
-StatusOr<std::string> ListenAddress(std::string_view url);
+// Where a URL has one listen.
+struct ListenUrl {
+  std::string url;
+  std::string address;  // as rpc/net/listener.h takes it
+  bool tls = false;
+};
+// A listener needs an IP address, not a name, but for localhost.
+StatusOr<ListenUrl> ParseListenUrl(const std::string& url);
+StatusOr<std::vector<ListenUrl>> ParseListenUrls(
+    const std::vector<std::string>& urls);
 
 // --auto-compaction-mode and -retention: a plain number is hours, or revisions.
 StatusOr<AutoCompaction> ParseCompaction(std::string_view mode,

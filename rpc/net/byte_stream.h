@@ -52,8 +52,18 @@ class ByteStream {
   virtual void Close() = 0;
 };
 
+// A socket without TLS.
+class PlainStream : public ByteStream {
+ public:
+  // As Read, but the bytes stay to be read again. `bytes` are what has come so
+  // far; to await more of them is to be told at once.
+  virtual Result Peek(char* into, size_t size) = 0;
+  // Gives the socket away. Nothing else may be called after it.
+  virtual int Release() = 0;
+};
+
 // A connected socket of any family, owned from now on. Made non-blocking.
-std::unique_ptr<ByteStream> NewPlainStream(IoThread* thread, int fd);
+std::unique_ptr<PlainStream> NewPlainStream(IoThread* thread, int fd);
 
 }  // namespace strata
 

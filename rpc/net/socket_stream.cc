@@ -17,9 +17,17 @@ SocketStream::SocketStream(IoThread* thread, int fd)
 SocketStream::~SocketStream() { *open_ = false; }
 
 ByteStream::Result SocketStream::Read(char* into, size_t size) {
+  return Receive(into, size, /*flags=*/0);
+}
+
+ByteStream::Result SocketStream::Peek(char* into, size_t size) {
+  return Receive(into, size, MSG_PEEK);
+}
+
+ByteStream::Result SocketStream::Receive(char* into, size_t size, int flags) {
   if (closed()) return {.outcome = Outcome::kFailed};
   for (;;) {
-    const ssize_t got = recv(fd(), into, size, 0);
+    const ssize_t got = recv(fd(), into, size, flags);
     if (got > 0) {
       return {.outcome = Outcome::kDone, .bytes = static_cast<size_t>(got)};
     }
@@ -59,6 +67,11 @@ void SocketStream::Close() {
   descriptor_.close(ignored);
 }
 
+int SocketStream::Release() {
+  *open_ = false;
+  return descriptor_.release();
+}
+
 void SocketStream::Await(Descriptor::wait_type what, Ready ready) {
   if (closed()) return;
   descriptor_.async_wait(what, [open = open_, ready = std::move(ready)](
@@ -67,7 +80,7 @@ void SocketStream::Await(Descriptor::wait_type what, Ready ready) {
   });
 }
 
-std::unique_ptr<ByteStream> NewPlainStream(IoThread* thread, int fd) {
+std::unique_ptr<PlainStream> NewPlainStream(IoThread* thread, int fd) {
   return std::make_unique<SocketStream>(thread, fd);
 }
 

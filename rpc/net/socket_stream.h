@@ -9,7 +9,7 @@ namespace strata {
 
 // What byte streams on a socket have in common: the waiting. Only for the .cc
 // files of this folder.
-class SocketStream : public ByteStream {
+class SocketStream : public PlainStream {
  public:
   SocketStream(IoThread* thread, int fd);
   ~SocketStream() override;
@@ -20,6 +20,8 @@ class SocketStream : public ByteStream {
   void AwaitWrite(Ready ready) override;
   void EndWrite() override;
   void Close() override;
+  Result Peek(char* into, size_t size) override;
+  int Release() override;
 
  protected:
   using Descriptor = boost::asio::posix::stream_descriptor;
@@ -30,6 +32,8 @@ class SocketStream : public ByteStream {
   void Await(Descriptor::wait_type what, Ready ready);
 
  private:
+  Result Receive(char* into, size_t size, int flags);
+
   IoThread* const thread_;
   Descriptor descriptor_;
   // What awaits looks at it before it calls: gone once closed.

@@ -31,6 +31,8 @@ LIBRARIES = {
     "boost/": ["rpc"],
     "openssl/ssl.h": ["rpc"],
     "spdlog/": ["cmd"],
+    "yaml-cpp/": ["cmd"],
+    "prometheus/": ["rpc"],
     "leveldb/": ["engine"],
     "CLI/": ["cmd"],
     "nlohmann/": ["snapshot", "server", "rpc", "cmd"],

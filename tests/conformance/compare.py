@@ -1,7 +1,11 @@
 """Runs one script against two servers and compares what they answered."""
+import base64
 import dataclasses
 import difflib
+import hashlib
+import http.client
 import itertools
+import json
 import shutil
 import signal
 import subprocess
@@ -159,6 +163,48 @@ class RawCalls:
         if server.process.poll() is not None:
             raise RuntimeError(f"{server.binary} ended in these calls\n{server.log_tail()}")
         return [call.expected if call.expected and not is_ours(server.binary) else next(replies) for call in calls]
+
+
+class HttpCalls:
+    """Makes the requests of a script, each on a connection of its own."""
+
+    # What else of a response is compared, beside its status and body.
+    HEADERS = ("Content-Type", "Allow", "Access-Control-Allow-Origin", "Access-Control-Allow-Methods",
+               "Access-Control-Allow-Headers", "Grpc-Metadata-Content-Type")
+
+    def transcripts(self, calls, server):
+        for call in calls:
+            if isinstance(call, script.Restart):
+                yield restart(call, server)
+                continue
+            connection = http.client.HTTPConnection("127.0.0.1", server.client_port, timeout=PATIENCE_S)
+            try:
+                yield normalise.text(self.transcript(call, connection).encode(), server.endpoint)
+            finally:
+                connection.close()
+            if server.process.poll() is not None:
+                raise RuntimeError(f"{server.binary} ended during {call.where}: {call.text}\n{server.log_tail()}")
+
+    def transcript(self, call, connection):
+        method = "POST" if call.method in ("STREAM", "SNAPSHOT") else call.method
+        connection.request(method, call.path, call.body or None)
+        response = connection.getresponse()
+        lines = [str(response.status)]
+        lines += [f"{name}: {response.getheader(name)}" for name in self.HEADERS if response.getheader(name)]
+        if call.method == "SNAPSHOT":
+            return "\n".join(lines + [snapshot_sum(response)])
+        if call.lines:
+            return "\n".join(lines + [normalise.http_line(response.readline()) for _ in range(call.lines)])
+        body = response.read()
+        ends = "and a newline" if body.endswith(b"\n") else "and no newline"
+        return "\n".join(lines + [normalise.http_line(line) for line in body.splitlines()] + [ends])
+
+
+def snapshot_sum(response):
+    """Whether what came in pieces ends in the sum of what came before."""
+    blobs = b"".join(base64.b64decode(json.loads(line)["result"]["blob"]) for line in response.read().splitlines())
+    right = hashlib.sha256(blobs[:-32]).digest() == blobs[-32:]
+    return f"the sum is {'right' if right else 'wrong'}, {'some' if len(blobs) > 4096 else 'few'} bytes"
 
 
 class Side(threading.Thread):

@@ -118,3 +118,25 @@ def response(data):
         return message(data)
     except IndexError:
         return "cut short: " + printable(data)
+
+
+# Quoted in the gateway's JSON, or of /version.
+HTTP_VARYING = dict(VARYING, etcdserver="version", etcdcluster="version")
+
+
+def http_value(value):
+    """A JSON value with what varies in it replaced."""
+    if isinstance(value, list):
+        return [http_value(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: f"<{HTTP_VARYING[name]}>" if name in HTTP_VARYING and re.fullmatch(r"[1-9][\d.]*", str(inner))
+            else http_value(inner) for name, inner in value.items()}
+
+
+def http_line(line):
+    """A line of a response's body: JSON in the order it came in, or text."""
+    try:
+        return json.dumps(http_value(json.loads(line)))
+    except ValueError:
+        return printable(line.rstrip(b"\n"))

@@ -2,8 +2,9 @@
 
     run.py --subject STRATAD [--rpc-calls BINARY] [--show] SCRIPT...
 
-A .script has etcdctl calls, an .rpc raw ones, made by --rpc-calls. Each has two
-fresh servers to itself. Prints a diff for every call whose answer differs, then
+A .script has etcdctl calls, an .rpc raw ones, made by --rpc-calls, an .http
+requests to the JSON gateway and the plain paths. Each has two fresh servers to
+itself. Prints a diff for every call whose answer differs, then
 how many calls were equal. --show prints what etcd said.
 """
 import argparse
@@ -34,13 +35,16 @@ def parse_arguments():
 
 
 def load(path):
-    return (script.parse_rpc if path.suffix == ".rpc" else script.parse)(path.name, path.read_text())
+    parse = {".rpc": script.parse_rpc, ".http": script.parse_http}.get(path.suffix, script.parse)
+    return parse(path.name, path.read_text())
 
 
 def clients(path, options):
     """Who makes the calls of a script against etcd and against the subject."""
     if path.suffix == ".rpc":
         return compare.RawCalls(options.rpc_calls), compare.RawCalls(options.rpc_calls)
+    if path.suffix == ".http":
+        return compare.HttpCalls(), compare.HttpCalls()
     return compare.Etcdctl(options.etcdctl), compare.Etcdctl(options.subject_etcdctl or options.etcdctl)
 
 

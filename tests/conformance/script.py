@@ -35,7 +35,16 @@ made to the subject alone, and the line after each says what the answer has to b
     KV/Range key: "a" sort_target: 9
     = error 3: etcdserver: invalid sort option
 
-In both, a line `%restart` stops the server with SIGTERM, `%kill` with SIGKILL,
+An http script has requests to the same port, a method, a path and perhaps a body:
+
+    POST /v3/kv/put {"key":"Zm9v","value":"{A*400}"}
+    GET /health
+    STREAM 3 /v3/watch {"create_request":{"key":"Zm9v"}}   # hangs up after 3 lines
+    SNAPSHOT /v3/maintenance/snapshot {}                    # looks at its sum alone
+
+What follows two blanks and a # there is a comment.
+
+In all, a line `%restart` stops the server with SIGTERM, `%kill` with SIGKILL,
 and starts it again; and a line that starts with `#` is a comment.
 """
 import dataclasses
@@ -72,6 +81,16 @@ class RawCall:
     text: str
     request: str  # the method and the whole request, in one line
     expected: str = ""  # the answer, where it is not etcd 3.4's
+
+
+@dataclasses.dataclass
+class HttpCall:
+    where: str
+    text: str
+    method: str
+    path: str
+    body: bytes
+    lines: int = 0  # after which it hangs up; 0: never
 
 
 @dataclasses.dataclass
@@ -202,4 +221,23 @@ def parse_rpc(name, text):
             continue
         parts = [part for line in call.text.splitlines() for part in expand(line.strip())]
         call.request = REPEAT.sub(lambda match: match[1] * int(match[2]), " ".join(parts))
+    return calls
+
+
+def parse_http(name, text):
+    """The calls of a script of HTTP requests, in order."""
+    calls = []
+    for number, line in enumerate(text.splitlines(), 1):
+        where = f"{name}:{number}"
+        if not line.strip() or line.startswith("#"):
+            continue
+        if line in RESTARTS:
+            calls.append(Restart(where, line))
+            continue
+        line = re.sub(r"  +#.*$", "", line)
+        match = re.fullmatch(r"([A-Z]+)(?: (\d+))? (/\S*)(?: (.*))?", line)
+        if not match:
+            raise ScriptError(f"{where}: no request: {line}")
+        body = REPEAT.sub(lambda m: m[1] * int(m[2]), match[4] or "")
+        calls.append(HttpCall(where, line, match[1], match[3], body.encode(), int(match[2] or 0)))
     return calls

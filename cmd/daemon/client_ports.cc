@@ -1,0 +1,145 @@
+#include "cmd/daemon/client_ports.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/env.h"
+#include "rpc/gateway/gateway.h"
+#include "rpc/http/access.h"
+#include "rpc/metrics.h"
+
+namespace strata {
+namespace {
+
+uint64_t FileLimit() {
+  rlimit limit = {};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+// The gateway, if it is to be, and the plain paths.
+std::vector<HttpRoute> ClientRoutes(const StratadOptions& options, Level level,
+                                    const std::vector<UnaryMethod>& methods,
+                                    const std::vector<StreamMethod>& streams,
+                                    PlainHttp* plain) {
+  std::vector<HttpRoute> routes = plain->Routes();
+  if (options.http.gateway) {
+    std::ranges::move(
+        GatewayRoutes({.level = level,
+                       .max_request_bytes = options.grpc.max_request_bytes},
+                      methods, streams),
+        std::back_inserter(routes));
+  }
+  return WithAccess(options.http.access, std::move(routes));
+}
+
+void LogServing(const ListenUrl& url, std::string_view what, Logger* logger) {
+  if (url.tls) {
+    logger->Info("serving traffic securely",
+                 {{"traffic", what}, {"address", url.address}});
+  } else {
+    logger->Info(
+        "serving traffic insecurely; anyone who can connect may read and write",
+        {{"traffic", what}, {"address", url.address}});
+  }
+}
+
+}  // namespace
+
+ClientPorts::ClientPorts(const StratadOptions& options, Node* node, Loop* timer,
+                         Logger* logger)
+    : node_(node),
+      timer_(timer),
+      calls_(options.warning_unary_duration, timer, logger),
+      plain_({.node = node,
+              .loop = timer,
+              .logger = logger,
+              .metrics = [this] { return MetricsPage(); },
+              .command_line = options.command_line,
+              .file_descriptor_limit = FileLimit()}) {}
+
+ClientPorts::~ClientPorts() = default;
+
+StatusOr<std::unique_ptr<ClientPorts>> ClientPorts::Open(
+    const StratadOptions& options, Node* node, Services* services,
+    CombiningLoop* node_loop, Loop* timer, Logger* logger) {
+  std::unique_ptr<ClientPorts> ports(
+      new ClientPorts(options, node, timer, logger));
+  const Status started =
+      ports->Start(options, node, services, node_loop, logger);
+  if (!started.ok()) {
+    ports->Shutdown(Duration::zero());
+    return started;
+  }
+  return ports;
+}
+
+Status ClientPorts::Start(const StratadOptions& options, Node* node,
+                          Services* services, CombiningLoop* node_loop,
+                          Logger* logger) {
+  const std::vector<UnaryMethod> methods = calls_.Observe(services->Methods());
+  const std::vector<StreamMethod> streams = calls_.Observe(services->Streams());
+  GrpcServerOptions grpc = options.grpc;
+  grpc.has_leader = [node] { return node->replication().leader != MemberId(); };
+  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(grpc, methods, streams, node_loop));
+  monitor_ = std::make_unique<LeaderMonitor>(
+      timer_, options.node.election_timeout, grpc.has_leader,
+      [this] { grpc_->FinishStreamsForLeader(); });
+  http_ = HttpServer::New(&thread_, ClientRoutes(options, node->level(),
+                                                 methods, streams, &plain_));
+  metrics_ = HttpServer::New(
+      &thread_, WithAccess(options.http.access, plain_.MetricsRoutes()));
+  const FrontOptions front = {
+      .listen = {.env = Env::Posix(), .logger = logger}};
+  ASSIGN_OR_RETURN(front_, Front::Start(&thread_, front, Addresses(options)));
+  logger->Info("ready to serve client requests");
+  const bool split = !options.client_http_urls.empty();
+  for (const ListenUrl& url : options.client_urls) {
+    LogServing(url, split ? "grpc" : "grpc+http", logger);
+  }
+  for (const ListenUrl& url : options.client_http_urls) {
+    LogServing(url, "http", logger);
+  }
+  for (const ListenUrl& url : options.metrics_urls) {
+    LogServing(url, "metrics", logger);
+  }
+  return Status::Ok();
+}
+
+std::vector<FrontAddress> ClientPorts::Addresses(
+    const StratadOptions& options) const {
+  std::vector<FrontAddress> addresses;
+  const auto add = [&](const ListenUrl& url, GrpcServer* grpc,
+                       HttpServer* http) {
+    addresses.push_back({.address = url.address, .grpc = grpc, .http = http});
+  };
+  const bool split = !options.client_http_urls.empty();
+  for (const ListenUrl& url : options.client_urls) {
+    add(url, grpc_.get(), split ? nullptr : http_.get());
+  }
+  for (const ListenUrl& url : options.client_http_urls) {
+    add(url, nullptr, http_.get());
+  }
+  for (const ListenUrl& url : options.metrics_urls) {
+    add(url, nullptr, metrics_.get());
+  }
+  return addresses;
+}
+
+std::string ClientPorts::MetricsPage() const {
+  return MetricsText({.node = node_, .calls = &calls_, .health = [this] {
+                        return plain_.counts();
+                      }});
+}
+
+void ClientPorts::Shutdown(Duration grace) {
+  monitor_.reset();
+  if (front_ != nullptr) front_->Shutdown();
+  if (grpc_ != nullptr) grpc_->Shutdown(grace);
+  if (http_ != nullptr) http_->Shutdown(grace);
+  if (metrics_ != nullptr) metrics_->Shutdown(grace);
+}
+
+}  // namespace strata
