@@ -62,6 +62,12 @@ HttpResponse PromoteRefusal(const Status& status) {
   return Text(500, status.message());
 }
 
+// Who asks takes us for the leader. If we are not, it must not be passed on: it
+// could go round for ever.
+bool Leads(const Node& node) {
+  return node.replication().leader == node.member_id();
+}
+
 void Promote(Node* node, const HttpRequest& request, const HttpReply& reply) {
   if (request.method != "POST") return reply(MethodNotAllowed("POST"));
   const std::string_view text =
@@ -72,6 +78,9 @@ void Promote(Node* node, const HttpRequest& request, const HttpReply& reply) {
   if (error != std::errc() || parsed != end) {
     return reply(WithCluster(*node, Text(404, "member " + std::string(text) +
                                                   " not found in cluster")));
+  }
+  if (!Leads(*node)) {
+    return reply(WithCluster(*node, PromoteRefusal(errors::NotLeader())));
   }
   node->PromoteMember(MemberId(id), [node, reply](
                                         const StatusOr<Membership>& members) {
@@ -96,6 +105,7 @@ void RenewLease(Node* node, const HttpRequest& request, std::string_view body,
   if (!message.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
     return reply(Text(400, "error unmarshalling request"));
   }
+  if (!Leads(*node)) return reply(LeaseRefusal(errors::NotLeader()));
   const int64_t id = message.id();
   node->RenewLease(LeaseId(id), [id, reply](const StatusOr<int64_t>& ttl) {
     if (!ttl.ok()) return reply(LeaseRefusal(ttl.status()));

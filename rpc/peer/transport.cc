@@ -145,7 +145,9 @@ void HttpTransport::Deliver(std::vector<raft::Message> messages) {
   if (!self.has_value()) return;
   gate_.With([&](Receiver* receiver) {
     for (raft::Message& message : messages) {
-      if (message.to != self->member || receiver->IsRemoved(message.from)) {
+      // A snapshot without its database is of no use.
+      if (message.to != self->member || receiver->IsRemoved(message.from) ||
+          message.type == raft::MessageType::kSnapshot) {
         continue;
       }
       receiver->Receive(std::move(message));

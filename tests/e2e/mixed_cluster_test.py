@@ -4,6 +4,7 @@ Two of etcd 3.4 and one of ours, which joins as a learner, is promoted and leads
 Long: then those of etcd are replaced by ours one by one until there is none
 left, and back again until all are etcd's, under load all the time. After each
 step every member has the same hash; at the end every acknowledged put is there.
+A member's directory is also taken over by the other program, both ways.
 """
 import os
 import pathlib
@@ -107,6 +108,15 @@ def main():
             stage("ours leads", start)
             restart(some, ours)
             stage("ours was killed and is back", start)
+            some.members[1].become(stratad)
+            some.check_equal()
+            some.members[1].become(server.ETCD)
+            some.check_equal()
+            ours.become(server.ETCD)
+            some.check_equal()
+            ours.become(stratad)
+            some.check_equal()
+            stage("directories of etcd and of ours were each the other's", start)
             lead(some, some.members[0])
             if long:
                 for member in list(some.members[:2]):

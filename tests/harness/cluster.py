@@ -4,6 +4,7 @@ As server.py, but for several: every member has ports of its own, which it keeps
 over restarts, and is told of the others.
 """
 import json
+import signal
 import subprocess
 import time
 
@@ -13,11 +14,11 @@ import server
 class Member(server.Server):
     """One member. `start` waits until it is healthy, `launch` does not wait."""
 
-    def __init__(self, binary, name, cluster, flags=(), level="3.4", wrap=(), data_dir=None):
-        super().__init__(binary, data_dir=data_dir, flags=flags, level=level, wrap=wrap,
+    def __init__(self, binary, name, flags=(), level="3.4", wrap=(), data_dir=None):
+        super().__init__(binary, data_dir=data_dir, flags=flags, level=None, wrap=wrap,
                          client_port=server.free_port())
         self.name = name
-        self.cluster = cluster
+        self.level = level
         self.client_port = self.fixed_port
         self.peer_port = server.free_port()
         self.initial = ""  # --initial-cluster
@@ -40,10 +41,18 @@ class Member(server.Server):
             f"--initial-cluster={self.initial}",
             f"--initial-cluster-state={self.state}",
             *self.flags,
+            *([f"--etcd-level={self.level}"] if server.is_ours(self.binary) else []),
         ]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=server.clean_environment())
+
+    def become(self, binary):
+        """Stops it, and starts another program on its data directory."""
+        if self.stop() not in (0, -signal.SIGTERM):
+            raise server.ServerError(f"{self.name} did not end well:\n{self.log_tail()}")
+        self.binary = str(binary)
+        self.start()
 
     def running(self):
         return self.process is not None and self.process.poll() is None
@@ -93,7 +102,7 @@ class Cluster:
             member.initial = initial
 
     def new_member(self, binary, name):
-        return Member(binary, name, self, flags=self.flags, level=self.level)
+        return Member(binary, name, flags=self.flags, level=self.level)
 
     @staticmethod
     def initial_cluster(members):
