@@ -39,8 +39,9 @@ void SimLoop::Halt() {
 }
 
 bool SimLoop::HasWork() const {
+  if (!posted_.empty()) return true;
   const auto due = timers_.NextDue();
-  return !posted_.empty() || (due && *due <= world_->now_);
+  return due && *due <= world_->now_;
 }
 
 void SimLoop::RunOne() {
@@ -82,13 +83,14 @@ void SimWorld::Run(SimLoop* loop) {
 }
 
 SimLoop* SimWorld::NextLoop() {
-  std::vector<SimLoop*> ready;
+  ready_.clear();
   for (SimLoop* loop : loops_) {
-    if (loop->HasWork()) ready.push_back(loop);
+    if (loop->HasWork()) ready_.push_back(loop);
   }
-  if (ready.empty()) return nullptr;
-  if (options_.shuffle) return ready[random_.Below(ready.size())];
-  return FirstInOrder(ready);
+  if (ready_.empty()) return nullptr;
+  if (ready_.size() == 1 && !options_.shuffle) return ready_.front();
+  if (options_.shuffle) return ready_[random_.Below(ready_.size())];
+  return FirstInOrder(ready_);
 }
 
 // Posts before timers, in the order of posting; then timers by their time.

@@ -117,6 +117,7 @@ class SimWorld {
   uint64_t steps_ = 0;
   uint64_t last_order_ = 0;
   std::vector<SimLoop*> loops_;  // in the order of making
+  std::vector<SimLoop*> ready_;  // of one step; its memory is used again
   SimLoop* running_ = nullptr;
 };
 

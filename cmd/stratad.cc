@@ -1,6 +1,7 @@
 // stratad: serves a store to etcd's clients.
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -39,6 +40,14 @@ sigset_t StopSignals() {
   return signals;
 }
 
+// To what it may be: connections need descriptors. Go does the same for etcd.
+void RaiseFileLimit() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void WaitForSignal(strata::Logger* logger) {
   const sigset_t signals = StopSignals();
   int signal = 0;
@@ -74,6 +83,7 @@ int main(int argc, char** argv) {
   std::cout << line.output;
   std::cerr << line.error;
   if (!line.serve) return line.exit_code;
+  RaiseFileLimit();
   // gRPC's own log lines are not in our format; what matters comes back as an
   // error.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);

@@ -16,6 +16,9 @@ namespace strata {
 // nothing at all would be left: then all that is there counts, as in etcd).
 namespace {
 
+// Of the auth table: how often users and roles have changed.
+constexpr std::string_view kAuthRevision = "authRevision";
+
 class Hasher {
  public:
   // `old`: which changes up to `compacted` count; null: all.
@@ -86,6 +89,14 @@ StatusOr<HashResult> StoreImpl::Hash() {
   uint32_t hash = crc32c::Value("");
   for (const Table table : tables) {
     hash = crc32c::Extend(hash, TableName(table));
+    if (table == Table::kAuth) {
+      // etcd writes it when it starts; without users it stays so.
+      ASSIGN_OR_RETURN(const auto written, view->Get(table, kAuthRevision));
+      if (!written.has_value()) {
+        hash = crc32c::Extend(hash, kAuthRevision);
+        hash = crc32c::Extend(hash, meta::EncodeNumber(1));
+      }
+    }
     auto iterator = view->NewIterator(table);
     for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
       if (table == Table::kMeta && (iterator->key() == meta::kConsistentIndex ||

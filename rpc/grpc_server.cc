@@ -3,6 +3,7 @@
 #include <absl/synchronization/mutex.h>
 #include <grpc/support/time.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server_posix.h>
 #include <unistd.h>
 
@@ -32,6 +33,10 @@ void AddArguments(const GrpcServerOptions& options, uint64_t max_message_bytes,
   builder->SetMaxReceiveMessageSize(static_cast<int>(
       std::min<uint64_t>(max_message_bytes * kHardLimitFactor, INT_MAX)));
   builder->SetMaxSendMessageSize(-1);
+  if (options.memory_bytes > 0) {
+    builder->SetResourceQuota(
+        grpc::ResourceQuota("strata").Resize(options.memory_bytes));
+  }
   // Bookkeeping of each call that nobody here looks at.
   builder->AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
   builder->AddChannelArgument(GRPC_ARG_ENABLE_CENSUS, 0);

@@ -52,7 +52,8 @@ Status NodeImpl::OpenStore(DataDir* dir) {
   ASSIGN_OR_RETURN(store_, Store::Open(std::move(dir->backend),
                                        MakeStoreOptions(), world_.logger));
   if (!dir->alone) {
-    auto replaceable = std::make_unique<ReplaceableStore>(std::move(store_));
+    auto replaceable = std::make_unique<ReplaceableStore>(
+        std::move(store_), options_.bugs.watch_skips_at_install);
     replaceable_ = replaceable.get();
     store_ = std::move(replaceable);
   }
@@ -194,8 +195,11 @@ Status NodeImpl::StartMember(DataDir* dir) {
   replicator_ = std::move(replicator);
   log_ = replicator_.get();
   StartWorkers(dir->snapshot_index);
-  raft_->Start();
-  Publish();
+  // All of it happens on the loop: what is committed is applied soon, not yet.
+  world_.loop->Post([this] {
+    raft_->Start();
+    Publish();
+  });
   return Status::Ok();
 }
 
@@ -280,6 +284,8 @@ Status NodeImpl::Stop() {
 StatusOr<std::unique_ptr<Node>> Node::Open(const NodeOptions& options,
                                            const NodeWorld& world) {
   ASSIGN_OR_RETURN(DataDir dir, OpenDataDir(options, world));
+  // With a way to others there may be more members soon.
+  dir.alone = dir.alone && world.transport == nullptr;
   auto node = std::make_unique<NodeImpl>(options, world, &dir);
   RETURN_IF_ERROR(node->Start(std::move(dir)));
   return node;

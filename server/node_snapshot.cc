@@ -140,7 +140,7 @@ Status NodeImpl::Adopt(std::unique_ptr<Store> store,
   applied_term_ = snapshot.metadata.term;
   if (snapshotter_ != nullptr) snapshotter_->Installed(applied_);
   compactions_.Finished(store_->compact_revision());
-  if (!options_.bugs.watch_skips_at_install) watch_hub_->Published();
+  watch_hub_->Published();
   Later(kOldContentTime, [this] { replaceable_->DropOld(); });
   world_.logger->Info(
       "installed a snapshot",

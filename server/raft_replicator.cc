@@ -86,10 +86,15 @@ RaftReplicator::RaftReplicator(Options options, const World& world,
           .bugs = options_.bugs});
 }
 
-RaftReplicator::~RaftReplicator() { world_.transport->Stop(); }
+RaftReplicator::~RaftReplicator() { StopListening(); }
+
+void RaftReplicator::StopListening() {
+  if (listening_.exchange(false)) world_.transport->Stop();
+}
 
 void RaftReplicator::Start() {
   Receiver* const self = this;
+  listening_ = true;
   world_.transport->Start(self);
   const raft::Configuration& members = raft_.configuration();
   if (members.voters.incoming.size() == 1 && raft_.Promotable()) {
@@ -400,7 +405,7 @@ void RaftReplicator::CheckTransfer() {
 }
 
 void RaftReplicator::Stop() {
-  world_.transport->Stop();
+  StopListening();
   {
     const std::lock_guard lock(mutex_);
     stopped_ = true;

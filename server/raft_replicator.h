@@ -104,8 +104,8 @@ class RaftReplicator : public Replicator, private Receiver {
                  ReplicatedMachine* machine);
   ~RaftReplicator() override;
 
-  // Applies what is known to be committed, then takes part. Once, on the loop
-  // or before it runs anything of ours.
+  // Applies what is known to be committed, then takes part. Once, on the loop,
+  // before anything else that was posted.
   void Start();
 
   // Replicator.
@@ -220,6 +220,7 @@ class RaftReplicator : public Replicator, private Receiver {
   void AnswerReads();
   void Publish();
   void Fail(const Status& status);
+  void StopListening();
 
   // Constant after construction.
   const Options options_;
@@ -254,6 +255,7 @@ class RaftReplicator : public Replicator, private Receiver {
   std::optional<Transfer> transfer_;
   std::optional<Time> handed_over_at_;
 
+  std::atomic<bool> listening_{false};
   // Written on the loop, read by any thread.
   std::atomic<uint64_t> seen_term_{0};
   std::atomic<uint64_t> seen_leader_{0};

@@ -63,6 +63,9 @@ void RaftReplicator::HandleSoftState(const raft::SoftState& now) {
                        {"leader", HexId(now.leader.value())}});
   machine_->LeaderChanged(now);
   CheckTransfer();
+  if (options_.bugs.propose_again && now.leader != MemberId()) {
+    for (const auto& [id, waiting] : waiting_) parked_.push_back(id);
+  }
   // They may go now; not in the middle of an output.
   if (now.leader != MemberId() && !parked_.empty()) {
     RunOnLoop([this] { SubmitParked(); });

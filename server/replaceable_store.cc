@@ -42,7 +42,7 @@ std::shared_ptr<Store> ReplaceableStore::get() const {
 void ReplaceableStore::Replace(std::unique_ptr<Store> next) {
   const std::lock_guard lock(mutex_);
   next->HoldChanges(held_from_);
-  gone_before_ = next->compact_revision();
+  if (!forget_gone_) gone_before_ = next->compact_revision();
   old_ = std::exchange(store_, std::move(next));
 }
 

@@ -16,8 +16,10 @@ namespace strata {
 // long as it is held. Writers and Replace: the apply thread.
 class ReplaceableStore final : public Store {
  public:
-  explicit ReplaceableStore(std::unique_ptr<Store> store)
-      : store_(std::move(store)) {}
+  // `forget_gone` is a planted bug: watchers skip what has been compacted.
+  explicit ReplaceableStore(std::unique_ptr<Store> store,
+                            bool forget_gone = false)
+      : forget_gone_(forget_gone), store_(std::move(store)) {}
 
   // Ends the background work of the old content; what waited for it is told.
   // To be called before its files are touched.
@@ -77,6 +79,8 @@ class ReplaceableStore final : public Store {
   // What was compacted in the content that came is gone, even for the one who
   // holds changes.
   bool Held(bool held, Revision from) const;
+
+  const bool forget_gone_;
 
   // Changed by the apply thread with the mutex, which reads it without.
   std::shared_ptr<Store> store_;

@@ -14,7 +14,8 @@
 namespace strata {
 
 // The fourth seam: what carries messages to the other members. It may lose,
-// delay, reorder and repeat them; raft expects no more of it. Over HTTP in
+// delay, reorder and repeat them; raft expects no more of it. But a proposal
+// (kPropose) is not repeated: it would be made twice. Over HTTP in
 // rpc/peer/, a fake network in the simulator.
 
 // A snapshot on its way out: a message of kind kSnapshot and the database that

@@ -160,6 +160,27 @@ TEST_F(WalTest, StartsAtASnapshotAndReleases) {
             Code::kDataLoss);
 }
 
+// A snapshot of another member comes to one whose log is of an earlier term:
+// what it had beyond can be no part of the cluster's log, or it would pass for
+// newer than it is.
+TEST_F(WalTest, ASnapshotThatTheLogIsNoPartOfEndsIt) {
+  auto wal = Create();
+  Fill(wal.get(), 1, 10);
+  const WalSnapshot taken{.index = LogIndex(8), .term = Term(3)};
+  wal->AppendSnapshot(taken);
+  wal->AppendHardState(State(3, 8));
+  ASSERT_TRUE(wal->Sync().ok());
+  wal.reset();
+  wal = Open(0, taken);
+  EXPECT_TRUE(content_.entries.empty());
+  const Entry next = MakeEntry(9, "new", 3);
+  wal->Append(std::span(&next, 1), State(3, 9));
+  ASSERT_TRUE(wal->Sync().ok());
+  wal.reset();
+  wal = Open(0, taken);
+  EXPECT_EQ(content_.entries, std::vector<Entry>{next});
+}
+
 TEST_F(WalTest, BatchesLargerThanASegment) {
   auto wal = Create();
   options_.max_batch_bytes = 5000;

@@ -23,11 +23,12 @@ uint64_t FileLimit() {
 std::vector<HttpRoute> ClientRoutes(const StratadOptions& options, Level level,
                                     const std::vector<UnaryMethod>& methods,
                                     const std::vector<StreamMethod>& streams,
-                                    PlainHttp* plain) {
+                                    Loop* timer, PlainHttp* plain) {
   std::vector<HttpRoute> routes = plain->Routes();
   if (options.http.gateway) {
     std::ranges::move(
         GatewayRoutes({.level = level,
+                       .loop = timer,
                        .max_request_bytes = options.grpc.max_request_bytes},
                       methods, streams),
         std::back_inserter(routes));
@@ -35,7 +36,7 @@ std::vector<HttpRoute> ClientRoutes(const StratadOptions& options, Level level,
   return WithAccess(options.http.access, std::move(routes));
 }
 
-void LogServing(const ListenUrl& url, std::string_view what, Logger* logger) {
+void LogUrl(const ListenUrl& url, std::string_view what, Logger* logger) {
   if (url.tls) {
     logger->Info("serving traffic securely",
                  {{"traffic", what}, {"address", url.address}});
@@ -48,14 +49,12 @@ void LogServing(const ListenUrl& url, std::string_view what, Logger* logger) {
 
 }  // namespace
 
-ClientPorts::ClientPorts(const StratadOptions& options, Node* node, Loop* timer,
-                         Logger* logger)
-    : node_(node),
-      timer_(timer),
-      calls_(options.warning_unary_duration, timer, logger),
-      plain_({.node = node,
-              .loop = timer,
-              .logger = logger,
+ClientPorts::ClientPorts(const StratadOptions& options, const Parts& parts)
+    : parts_(parts),
+      calls_(options.warning_unary_duration, parts.timer, parts.logger),
+      plain_({.node = parts.node,
+              .loop = parts.timer,
+              .logger = parts.logger,
               .metrics = [this] { return MetricsPage(); },
               .command_line = options.command_line,
               .file_descriptor_limit = FileLimit()}) {}
@@ -63,12 +62,9 @@ ClientPorts::ClientPorts(const StratadOptions& options, Node* node, Loop* timer,
 ClientPorts::~ClientPorts() = default;
 
 StatusOr<std::unique_ptr<ClientPorts>> ClientPorts::Open(
-    const StratadOptions& options, Node* node, Services* services,
-    CombiningLoop* node_loop, Loop* timer, Logger* logger) {
-  std::unique_ptr<ClientPorts> ports(
-      new ClientPorts(options, node, timer, logger));
-  const Status started =
-      ports->Start(options, node, services, node_loop, logger);
+    const StratadOptions& options, const Parts& parts) {
+  std::unique_ptr<ClientPorts> ports(new ClientPorts(options, parts));
+  const Status started = ports->Start(options);
   if (!started.ok()) {
     ports->Shutdown(Duration::zero());
     return started;
@@ -76,36 +72,43 @@ StatusOr<std::unique_ptr<ClientPorts>> ClientPorts::Open(
   return ports;
 }
 
-Status ClientPorts::Start(const StratadOptions& options, Node* node,
-                          Services* services, CombiningLoop* node_loop,
-                          Logger* logger) {
-  const std::vector<UnaryMethod> methods = calls_.Observe(services->Methods());
-  const std::vector<StreamMethod> streams = calls_.Observe(services->Streams());
+Status ClientPorts::Start(const StratadOptions& options) {
+  Node* const node = parts_.node;
+  const std::vector<UnaryMethod> methods =
+      calls_.Observe(parts_.services->Methods());
+  const std::vector<StreamMethod> streams =
+      calls_.Observe(parts_.services->Streams());
   GrpcServerOptions grpc = options.grpc;
   grpc.has_leader = [node] { return node->replication().leader != MemberId(); };
-  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(grpc, methods, streams, node_loop));
+  ASSIGN_OR_RETURN(grpc_,
+                   GrpcServer::Start(grpc, methods, streams, parts_.node_loop));
   monitor_ = std::make_unique<LeaderMonitor>(
-      timer_, options.node.election_timeout, grpc.has_leader,
+      parts_.timer, options.node.election_timeout, grpc.has_leader,
       [this] { grpc_->FinishStreamsForLeader(); });
-  http_ = HttpServer::New(&thread_, ClientRoutes(options, node->level(),
-                                                 methods, streams, &plain_));
+  http_ = HttpServer::New(
+      &thread_,
+      ClientRoutes(options, node->level(), methods, streams, timer_, &plain_));
   metrics_ = HttpServer::New(
       &thread_, WithAccess(options.http.access, plain_.MetricsRoutes()));
   const FrontOptions front = {
-      .listen = {.env = Env::Posix(), .logger = logger}};
+      .listen = {.env = Env::Posix(), .logger = parts_.logger}};
   ASSIGN_OR_RETURN(front_, Front::Start(&thread_, front, Addresses(options)));
-  logger->Info("ready to serve client requests");
+  LogServing(options);
+  return Status::Ok();
+}
+
+void ClientPorts::LogServing(const StratadOptions& options) const {
+  parts_.logger->Info("ready to serve client requests");
   const bool split = !options.client_http_urls.empty();
   for (const ListenUrl& url : options.client_urls) {
-    LogServing(url, split ? "grpc" : "grpc+http", logger);
+    LogUrl(url, split ? "grpc" : "grpc+http", parts_.logger);
   }
   for (const ListenUrl& url : options.client_http_urls) {
-    LogServing(url, "http", logger);
+    LogUrl(url, "http", parts_.logger);
   }
   for (const ListenUrl& url : options.metrics_urls) {
-    LogServing(url, "metrics", logger);
+    LogUrl(url, "metrics", parts_.logger);
   }
-  return Status::Ok();
 }
 
 std::vector<FrontAddress> ClientPorts::Addresses(
@@ -113,7 +116,18 @@ std::vector<FrontAddress> ClientPorts::Addresses(
   std::vector<FrontAddress> addresses;
   const auto add = [&](const ListenUrl& url, GrpcServer* grpc,
                        HttpServer* http) {
-    addresses.push_back({.address = url.address, .grpc = grpc, .http = http});
+    // As etcd: http and https of one address share it.
+    for (FrontAddress& address : addresses) {
+      if (address.address != url.address) continue;
+      address.plain = address.plain || !url.tls;
+      if (url.tls) address.tls = parts_.tls;
+      return;
+    }
+    addresses.push_back({.address = url.address,
+                         .grpc = grpc,
+                         .http = http,
+                         .plain = !url.tls,
+                         .tls = url.tls ? parts_.tls : nullptr});
   };
   const bool split = !options.client_http_urls.empty();
   for (const ListenUrl& url : options.client_urls) {
@@ -129,7 +143,7 @@ std::vector<FrontAddress> ClientPorts::Addresses(
 }
 
 std::string ClientPorts::MetricsPage() const {
-  return MetricsText({.node = node_, .calls = &calls_, .health = [this] {
+  return MetricsText({.node = parts_.node, .calls = &calls_, .health = [this] {
                         return plain_.counts();
                       }});
 }

@@ -18,6 +18,7 @@
 #include "rpc/net/io_thread.h"
 #include "rpc/plain_http.h"
 #include "rpc/services.h"
+#include "rpc/tls.h"
 #include "server/node.h"
 
 namespace strata {
@@ -26,28 +27,34 @@ namespace strata {
 // what listens.
 class ClientPorts {
  public:
-  // Serves when it returns. What it is given must outlive it; `timer` is a loop
-  // that times what the plain paths check, and looks for a leader.
+  // What they need; all of it outlives them.
+  struct Parts {
+    Node* node = nullptr;
+    CombiningLoop* node_loop = nullptr;
+    Services* services = nullptr;
+    Loop* timer = nullptr;      // times checks, looks for a leader
+    TlsContext* tls = nullptr;  // if a URL needs it
+    Logger* logger = Logger::Null();
+  };
+
+  // Serves when it returns.
   static StatusOr<std::unique_ptr<ClientPorts>> Open(
-      const StratadOptions& options, Node* node, Services* services,
-      CombiningLoop* node_loop, Loop* timer, Logger* logger);
+      const StratadOptions& options, const Parts& parts);
   ~ClientPorts();  // REQUIRES: Shutdown has returned
 
   // Listens no more, and lets what is being served end.
   void Shutdown(Duration grace);
 
  private:
-  ClientPorts(const StratadOptions& options, Node* node, Loop* timer,
-              Logger* logger);
+  ClientPorts(const StratadOptions& options, const Parts& parts);
 
-  Status Start(const StratadOptions& options, Node* node, Services* services,
-               CombiningLoop* node_loop, Logger* logger);
+  Status Start(const StratadOptions& options);
   std::vector<FrontAddress> Addresses(const StratadOptions& options) const;
+  void LogServing(const StratadOptions& options) const;
 
   std::string MetricsPage() const;
 
-  Node* const node_;
-  Loop* const timer_;
+  const Parts parts_;
   IoThread thread_{"front"};
   CallObserver calls_;
   PlainHttp plain_;

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
-#include <set>
 #include <thread>
 #include <utility>
 
+#include "base/memory.h"
 #include "cmd/daemon/config_file.h"
+#include "cmd/daemon/flag_kinds.h"
 #include "cmd/daemon/flag_set.h"
+#include "cmd/daemon/tls_flags.h"
 #include "cmd/daemon/values.h"
 
 namespace strata {
@@ -41,119 +42,6 @@ constexpr std::string_view kVersionText =
 
 constexpr uint64_t kMinPageBytes = 1024;
 constexpr uint64_t kMaxPageBytes = 65536;
-
-template <typename Number>
-Flag NumberFlag(const std::string& name, Number* target,
-                const std::string& help) {
-  auto set = [target](const std::string& value) {
-    Number number = 0;
-    const char* const end = value.data() + value.size();
-    const auto [parsed, error] = std::from_chars(value.data(), end, number);
-    if (error == std::errc::result_out_of_range) {
-      return InvalidArgumentError("value out of range");
-    }
-    if (error != std::errc() || parsed != end) {
-      return InvalidArgumentError("parse error");
-    }
-    *target = number;
-    return Status::Ok();
-  };
-  return {.name = name,
-          .shown_default = std::to_string(*target),
-          .help = help,
-          .set = set};
-}
-
-Flag TextFlag(std::string name, std::string* target, std::string help) {
-  auto set = [target](const std::string& value) {
-    *target = value;
-    return Status::Ok();
-  };
-  return {.name = std::move(name),
-          .shown_default = *target,
-          .help = std::move(help),
-          .set = set};
-}
-
-Flag DurationFlag(std::string name, Duration* target, std::string shown,
-                  std::string help) {
-  auto set = [target](const std::string& value) {
-    ASSIGN_OR_RETURN(*target, ParseDuration(value));
-    return Status::Ok();
-  };
-  return {.name = std::move(name),
-          .shown_default = std::move(shown),
-          .help = std::move(help),
-          .set = set,
-          .is_duration = true};
-}
-
-Flag MillisecondsFlag(std::string name, Duration* target, std::string help) {
-  auto set = [name, target](const std::string& value) {
-    uint32_t milliseconds = 0;
-    RETURN_IF_ERROR(NumberFlag(name, &milliseconds, "").set(value));
-    *target = std::chrono::milliseconds(milliseconds);
-    return Status::Ok();
-  };
-  return {.name = std::move(name),
-          .shown_default = std::to_string(
-              std::chrono::duration_cast<std::chrono::milliseconds>(*target)
-                  .count()),
-          .help = std::move(help),
-          .set = set};
-}
-
-Flag UrlsFlag(std::string name, std::vector<std::string>* target,
-              std::string help) {
-  auto set = [target](const std::string& value) {
-    ASSIGN_OR_RETURN(*target, ParseUrls(value));
-    return Status::Ok();
-  };
-  return {.name = std::move(name),
-          .shown_default = target->empty() ? "" : target->front(),
-          .help = std::move(help),
-          .set = set};
-}
-
-// Go's notation of a truth.
-Flag SwitchFlag(std::string name, bool* target, std::string help) {
-  auto set = [target](const std::string& value) {
-    static const std::set<std::string> kTrue = {"1",    "t",    "T",
-                                                "TRUE", "true", "True"};
-    static const std::set<std::string> kFalse = {"0",     "f",     "F",
-                                                 "FALSE", "false", "False"};
-    *target = kTrue.contains(value);
-    return *target || kFalse.contains(value)
-               ? Status::Ok()
-               : InvalidArgumentError("parse error");
-  };
-  return {.name = std::move(name),
-          .shown_default = *target ? "true" : "false",
-          .help = std::move(help),
-          .set = set,
-          .is_switch = true};
-}
-
-// One of a few words.
-Flag ChoiceFlag(std::string name, std::string shown,
-                std::map<std::string, std::function<void()>> choices,
-                std::string help) {
-  auto set = [choices = std::move(choices)](const std::string& value) {
-    if (const auto found = choices.find(value); found != choices.end()) {
-      found->second();
-      return Status::Ok();
-    }
-    std::string words;
-    for (const auto& [word, action] : choices) {
-      words += (words.empty() ? "" : ", ") + word;
-    }
-    return InvalidArgumentError("invalid value; it is one of " + words);
-  };
-  return {.name = std::move(name),
-          .shown_default = std::move(shown),
-          .help = std::move(help),
-          .set = std::move(set)};
-}
 
 void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
   NodeOptions* const node = &options->node;
@@ -205,6 +93,12 @@ void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
     flags->Add(DurationFlag(flag, &node->watch_progress_interval, "10m",
                             "Between progress notices to watchers."));
   }
+  Flag memory = NumberFlag("grpc-memory-bytes", &grpc->memory_bytes,
+                           "Strata's own: memory for connections and calls "
+                           "together, above which gRPC ends calls; 0: no "
+                           "bound.");
+  memory.shown_default = "a quarter of what is free at the start";
+  flags->Add(std::move(memory));
   flags->Add(NumberFlag("grpc-threads", &grpc->threads,
                         "Strata's own: threads that serve calls; by default "
                         "one for every two processors."));
@@ -379,6 +273,12 @@ void AddClusteringFlags(StratadOptions* options, FlagSet* flags) {
               .set = set});
 }
 
+void AddSecurityFlags(StratadOptions* options, FlagSet* flags) {
+  flags->Group("Security");
+  AddTlsFlags("", &options->client_tls, flags);
+  AddSharedTlsFlags(&options->tls, flags);
+}
+
 // A comma-separated set; "*" or nothing is all there is.
 Flag NamesFlag(std::string name, std::set<std::string>* target,
                std::string help) {
@@ -544,6 +444,18 @@ Status CompleteCluster(const FlagSet& flags, StratadOptions* options) {
   return Status::Ok();
 }
 
+Status CompleteClientTls(StratadOptions* options) {
+  RETURN_IF_ERROR(CompleteTls(options->tls, &options->client_tls));
+  for (const auto* urls : {&options->client_urls, &options->client_http_urls,
+                           &options->metrics_urls}) {
+    for (const ListenUrl& url : *urls) {
+      RETURN_IF_ERROR(
+          CheckTlsFor(url, options->client_tls, &options->warnings));
+    }
+  }
+  return Status::Ok();
+}
+
 // What can be known only when all flags are.
 Status Complete(const FlagSet& flags, StratadOptions* options) {
   NodeOptions* const node = &options->node;
@@ -585,6 +497,7 @@ Status Complete(const FlagSet& flags, StratadOptions* options) {
                    ParseListenUrls(options->listen_client_http_urls));
   ASSIGN_OR_RETURN(options->metrics_urls,
                    ParseListenUrls(options->listen_metrics_urls));
+  RETURN_IF_ERROR(CompleteClientTls(options));
   RETURN_IF_ERROR(CompleteCluster(flags, options));
   return Status::Ok();
 }
@@ -619,12 +532,14 @@ Flags::Flags(StratadOptions* options) {
   options->listen_peer_urls = {"http://localhost:2380"};
   options->grpc.threads =
       static_cast<int>(std::max(1U, std::thread::hardware_concurrency() / 2));
+  options->grpc.memory_bytes = AvailableMemoryBytes() / 4;
   options->node.scrub.bytes_per_second = kScrubBytesPerSecond;
   options->node.advertise_client_urls = {"http://localhost:2379"};
   options->node.initial_advertise_peer_urls = {"http://localhost:2380"};
   AddMemberFlags(options, &set);
   AddBackendFlags(options, &set);
   AddClusteringFlags(options, &set);
+  AddSecurityFlags(options, &set);
   AddHttpFlags(options, &set);
   AddLeaseFlags(options, &set);
   AddLoggingFlags(&options->log, &set);

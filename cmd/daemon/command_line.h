@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cmd/daemon/logger.h"
+#include "cmd/daemon/tls_flags.h"
 #include "cmd/daemon/values.h"
 #include "rpc/grpc_server.h"
 #include "rpc/http/access.h"
@@ -37,6 +38,8 @@ struct StratadOptions {
   std::vector<ListenUrl> client_urls = {};  // the same, to be listened on
   std::vector<ListenUrl> client_http_urls = {};
   std::vector<ListenUrl> metrics_urls = {};
+  TlsFlags client_tls = {};
+  SharedTlsFlags tls = {};
   std::vector<std::string> listen_peer_urls;
   // Others are listened to: the flags say so.
   bool serve_peers = false;

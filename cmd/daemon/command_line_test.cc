@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -170,6 +171,36 @@ TEST(CommandLineTest, EveryFlagArrives) {
   EXPECT_EQ(options.log.outputs, (std::vector<std::string>{"stdout", "f"}));
 }
 
+TEST(CommandLineTest, HttpAndLogFlagsArrive) {
+  const CommandLine line = ParseCommandLine(
+      {"--cors=http://a,http://b", "--host-whitelist=x",
+       "--enable-grpc-gateway=false", "--metrics=extensive",
+       "--experimental-warning-apply-duration=7ms",
+       "--warning-unary-request-duration=8ms",
+       "--experimental-enable-lease-checkpoint", "--enable-log-rotation",
+       "--log-outputs=/tmp/a", "--log-rotation-config-json={\"maxsize\": 3}"},
+      {});
+  ASSERT_TRUE(line.serve) << line.error;
+  const StratadOptions& options = line.options;
+  EXPECT_EQ(options.http.access.origins,
+            (std::set<std::string>{"http://a", "http://b"}));
+  EXPECT_EQ(options.http.access.hosts, std::set<std::string>{"x"});
+  EXPECT_FALSE(options.http.gateway);
+  EXPECT_EQ(options.node.warning_apply_duration, std::chrono::milliseconds(7));
+  EXPECT_EQ(options.warning_unary_duration, std::chrono::milliseconds(8));
+  EXPECT_TRUE(options.lease_checkpoint);
+  EXPECT_TRUE(options.log.rotate);
+  EXPECT_EQ(options.log.rotation.max_bytes, uint64_t{3} << 20);
+  EXPECT_EQ(options.command_line.size(), 10U);
+
+  EXPECT_EQ(ParseCommandLine({"--enable-log-rotation"}, {}).exit_code, 1);
+  EXPECT_EQ(
+      ParseCommandLine({"--experimental-enable-lease-checkpoint-persist"}, {})
+          .exit_code,
+      1);
+  EXPECT_EQ(ParseCommandLine({"--metrics=some"}, {}).exit_code, 2);
+}
+
 TEST(CommandLineTest, VariablesAreForFlagsNotGiven) {
   const Env env = {{"ETCD_NAME", "env"}, {"ETCD_MAX_WALS", "7"}};
   const StratadOptions options = Serving({"--name=flag"}, env);
@@ -288,6 +319,68 @@ TEST(ParseCompaction, CountsHoursOrRevisions) {
               Code::kInvalidArgument)
         << mode << " " << retention;
   }
+}
+
+std::vector<std::string> Listening(const std::string& urls) {
+  return {"--listen-client-urls=" + urls, "--advertise-client-urls=http://h:1"};
+}
+
+TEST(CommandLineTest, UrlsOfEveryKind) {
+  std::vector<std::string> arguments =
+      Listening("unix:///a/b,https://127.0.0.1:1,unixs://h:2,http://h:3");
+  arguments.insert(arguments.end(), {"--cert-file=c", "--key-file=k"});
+  EXPECT_EQ(Refused(arguments),
+            "1: expected IP in URL for binding "
+            "(http://h:3)\n");
+  arguments[0] = "--listen-client-urls=unix:///a/b,https://[::1]:1,unixs://h:2";
+  arguments.push_back("--listen-client-http-urls=http://localhost:4");
+  arguments.push_back("--listen-metrics-urls=https://localhost:5");
+  const StratadOptions options = Serving(arguments);
+  EXPECT_EQ(Addresses(options.client_urls),
+            "[::1]:1+tls unix:/a/b unix:h:2+tls");
+  EXPECT_EQ(Addresses(options.client_http_urls), "127.0.0.1:4");
+  EXPECT_EQ(Addresses(options.metrics_urls), "127.0.0.1:5+tls");
+  EXPECT_EQ(options.warnings.size(), 2u);
+}
+
+TEST(CommandLineTest, Tls) {
+  std::vector<std::string> arguments = Listening("https://127.0.0.1:1");
+  EXPECT_EQ(Refused(arguments),
+            "1: TLS key/cert (--cert-file, --key-file) must be provided for "
+            "client url https://127.0.0.1:1 with HTTPS scheme\n");
+  arguments.insert(
+      arguments.end(),
+      {"--cert-file=c", "--key-file=k", "--trusted-ca-file=t",
+       "--client-cert-auth", "--client-crl-file=r", "--tls-max-version=TLS1.2",
+       "--client-cert-allowed-hostname=a,b",
+       "--cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,"
+       "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305"});
+  const TlsOptions tls = Serving(arguments).client_tls.options;
+  EXPECT_EQ(tls.cert_file + tls.key_file + tls.trusted_ca_file + tls.crl_file,
+            "cktr");
+  EXPECT_TRUE(tls.client_cert_auth);
+  EXPECT_EQ(tls.allowed_hostnames, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(tls.cipher_suites.size(), 2u);
+  EXPECT_EQ(tls.min_version, TlsVersion::k12);
+  EXPECT_EQ(tls.max_version, TlsVersion::k12);
+  const auto refused = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all = arguments;
+    all.insert(all.end(), more.begin(), more.end());
+    return Refused(all);
+  };
+  EXPECT_EQ(refused({"--tls-min-version=TLS1.3"}),
+            "1: min version (TLS1.3) is greater than max version (TLS1.2)\n");
+  EXPECT_EQ(refused({"--tls-min-version=TLS1.3", "--tls-max-version="}),
+            "1: cipher suites cannot be configured when only TLS1.3 is "
+            "enabled\n");
+  EXPECT_EQ(refused({"--tls-min-version=TLS1.1"}),
+            "1: unexpected TLS version \"TLS1.1\". Must be one of: TLS1.2, "
+            "TLS1.3\n");
+  EXPECT_EQ(refused({"--cipher-suites=AES"}),
+            "1: unexpected TLS cipher suite \"AES\"\n");
+  EXPECT_EQ(refused({"--auto-tls", "--self-signed-cert-validity=0"}),
+            "1: selfSignedCertValidity is invalid,it should be greater than "
+            "0\n");
 }
 
 }  // namespace

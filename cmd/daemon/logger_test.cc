@@ -81,5 +81,43 @@ TEST(LoggerTest, AFileThatCannotBeMade) {
   EXPECT_TRUE(logger.status().message().starts_with("--log-outputs: "));
 }
 
+TEST(LoggerTest, RotatesItsOnlyFile) {
+  LogOptions options;
+  options.rotate = true;
+  options.rotation = {.max_bytes = 4096, .max_backups = 2};
+  const auto lines = Lines(options, [](Logger* logger) {
+    for (int i = 0; i < 200; ++i) logger->Info("a line of some length");
+  });
+  EXPECT_LT(lines.size(), 60U);
+  const std::string first = testing::TempDir() + "/RotatesItsOnlyFile";
+  EXPECT_TRUE(Env::Posix()->Exists(first + ".1"));
+  EXPECT_TRUE(Env::Posix()->Exists(first + ".2"));
+  EXPECT_FALSE(Env::Posix()->Exists(first + ".3"));
+}
+
+TEST(LoggerTest, RotationAsEtcdAsksForIt) {
+  const auto rotation = ParseLogRotation(
+      R"({"maxsize": 7, "maxage": 0, "maxbackups": 3, "localtime": true,
+          "compress": false})");
+  ASSERT_TRUE(rotation.ok()) << rotation.status();
+  EXPECT_EQ(rotation->max_bytes, uint64_t{7} << 20);
+  EXPECT_EQ(rotation->max_backups, 3U);
+  EXPECT_EQ(ParseLogRotation("{}")->max_bytes, uint64_t{100} << 20);
+  for (const char* bad : {"", "[]", R"({"maxsize": "x"})", R"({"other": 1})"}) {
+    EXPECT_EQ(ParseLogRotation(bad).status().code(), Code::kInvalidArgument)
+        << bad;
+  }
+  for (const char* not_here : {R"({"maxage": 1})", R"({"compress": true})"}) {
+    EXPECT_EQ(ParseLogRotation(not_here).status().code(), Code::kUnimplemented);
+  }
+  LogOptions options;
+  options.rotate = true;
+  EXPECT_FALSE(CheckLogRotation(options).ok());
+  options.outputs = {"/tmp/a", "/tmp/b"};
+  EXPECT_FALSE(CheckLogRotation(options).ok());
+  options.outputs = {"/tmp/a"};
+  EXPECT_TRUE(CheckLogRotation(options).ok());
+}
+
 }  // namespace
 }  // namespace strata

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/combining_loop.h"
 #include "base/env.h"
@@ -10,6 +11,7 @@
 #include "cmd/daemon/client_ports.h"
 #include "cmd/daemon/peer_port.h"
 #include "rpc/services.h"
+#include "rpc/tls.h"
 #include "server/node.h"
 
 namespace strata {
@@ -39,19 +41,32 @@ void LogStart(const StratadOptions& options, Logger* logger) {
   }
 }
 
+// Read before anything of the directory is: an error in them changes nothing.
+StatusOr<std::unique_ptr<TlsContext>> OpenClientTls(
+    const StratadOptions& options, int64_t wall_now, Logger* logger) {
+  std::vector<ListenUrl> urls = options.client_urls;
+  urls.insert(urls.end(), options.client_http_urls.begin(),
+              options.client_http_urls.end());
+  urls.insert(urls.end(), options.metrics_urls.begin(),
+              options.metrics_urls.end());
+  return OpenTls(options.client_tls, options.tls, urls,
+                 JoinPath(options.node.data_dir, "fixtures/client"),
+                 Env::Posix(), wall_now, logger);
+}
+
 // Serves an open node.
-Status ServeNode(const StratadOptions& options, Node* node, CombiningLoop* loop,
-                 const ServiceLoops& loops, PeerPort* peers, Logger* logger,
+Status ServeNode(const StratadOptions& options, const ServiceLoops& loops,
+                 PeerPort* peers, ClientPorts::Parts parts,
                  const std::function<void()>& wait) {
   Services services(
-      node, loops, options.kv,
+      parts.node, loops, options.kv,
       {.max_request_bytes = options.grpc.max_request_bytes},
       peers == nullptr ? ClusterServiceOptions() : peers->ClusterOptions());
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<ClientPorts> ports,
-      ClientPorts::Open(options, node, &services, loop, loops.claims, logger));
+  parts.services = &services;
+  ASSIGN_OR_RETURN(const std::unique_ptr<ClientPorts> ports,
+                   ClientPorts::Open(options, parts));
   wait();
-  logger->Info("stopping: finishing the calls that are being served");
+  parts.logger->Info("stopping: finishing the calls that are being served");
   ports->Shutdown(kGrace);
   return Status::Ok();
 }
@@ -69,6 +84,8 @@ Status Serve(const StratadOptions& options, Logger* logger,
         peers, PeerPort::Prepare(&node_options, options.join_existing, logger));
   }
   CombiningLoop loop("node");
+  ASSIGN_OR_RETURN(const std::unique_ptr<TlsContext> tls,
+                   OpenClientTls(options, loop.WallNow(), logger));
   const auto flusher = NewThreadedLoop("flusher");
   const auto background = NewThreadedLoop("background");
   // Long reads, which are not to hold up the short ones and the writes.
@@ -96,11 +113,17 @@ Status Serve(const StratadOptions& options, Logger* logger,
     served = peers->Serve(options.listen_peer_urls, node.get());
   }
   if (served.ok()) {
-    served = ServeNode(options, node.get(), &loop,
+    served = ServeNode(options,
                        {.worker = worker.get(),
                         .copier = copier.get(),
                         .claims = claims.get()},
-                       peers.get(), logger, wait);
+                       peers.get(),
+                       {.node = node.get(),
+                        .node_loop = &loop,
+                        .timer = claims.get(),
+                        .tls = tls.get(),
+                        .logger = logger},
+                       wait);
   }
   const Status stopped = node->Stop();
   if (peers != nullptr) peers->Shutdown();

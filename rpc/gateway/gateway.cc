@@ -130,8 +130,8 @@ std::vector<HttpRoute> GatewayRoutes(const GatewayOptions& options,
   for (const StreamMethod& method : streams) {
     const std::vector<std::string> paths = PathsOf(method.path, options.level);
     if (paths.empty()) continue;
-    const auto place = std::make_shared<const StreamPlace>(
-        StreamPlace{method, Codec(method.path), options.level, max_body});
+    const auto place = std::make_shared<const StreamPlace>(StreamPlace{
+        method, Codec(method.path), options.level, options.loop, max_body});
     for (const std::string& path : paths) {
       HttpRoute route{
           path, kMaxStreamBodyBytes,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "base/loop.h"
 #include "engine/level.h"
 #include "rpc/http/handler.h"
 #include "rpc/stream.h"
@@ -14,6 +15,9 @@ namespace strata {
 
 struct GatewayOptions {
   Level level = Level::V3_5();
+  // Where a stream's handler is given what it asked for: it may ask with its
+  // own lock held. Runs nothing that blocks. Outlives the routes.
+  Loop* loop = nullptr;
   // As the gRPC server's.
   uint64_t max_request_bytes = limits::kMaxRequestBytes;
 };

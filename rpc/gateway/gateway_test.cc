@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "rpc/gateway/paths.h"
@@ -18,9 +19,9 @@ class GatewayTest : public testing::Test {
   void Open(Level level) {
     member_.reset();
     member_ = std::make_unique<TestMember>(level);
-    routes_ = GatewayRoutes({.level = level, .max_request_bytes = 4096},
-                            member_->services()->Methods(),
-                            member_->services()->Streams());
+    routes_ = GatewayRoutes(
+        {.level = level, .loop = member_->worker(), .max_request_bytes = 4096},
+        member_->services()->Methods(), member_->services()->Streams());
   }
 
   // "200 {...}", ids left out.
@@ -211,6 +212,52 @@ TEST_F(GatewayTest, WatchWithManyRequests) {
                              "\n"))
       << answer.body;
   EXPECT_FALSE(answer.over);
+}
+
+// Takes a message at a time and asks for the next from elsewhere, under the
+// lock that its callbacks take.
+class OneAtATime : public StreamHandler {
+ public:
+  OneAtATime(Loop* loop, std::shared_ptr<StreamSink> sink)
+      : loop_(loop), sink_(std::move(sink)) {}
+
+  bool OnMessage(std::string_view bytes) override {
+    const std::lock_guard lock(mutex_);
+    etcdserverpb::LeaseKeepAliveRequest request;
+    EXPECT_TRUE(request.ParseFromString(std::string(bytes)));
+    loop_->Post([this, id = request.id()] {
+      const std::lock_guard inner(mutex_);
+      etcdserverpb::LeaseKeepAliveResponse response;
+      response.set_id(id);
+      sink_->Write(StreamMessage(response.SerializeAsString()));
+      sink_->ReadMore();
+    });
+    return false;
+  }
+  void OnWritable() override {}
+  void OnReadsDone() override { sink_->Finish(Status::Ok()); }
+  void OnDone() override {}
+
+ private:
+  Loop* const loop_;
+  const std::shared_ptr<StreamSink> sink_;
+  std::mutex mutex_;
+};
+
+TEST_F(GatewayTest, MessagesWaitForTheirHandler) {
+  const StreamMethod method{"/etcdserverpb.Lease/LeaseKeepAlive",
+                            [this](std::shared_ptr<StreamSink> sink) {
+                              return std::make_shared<OneAtATime>(
+                                  member_->worker(), std::move(sink));
+                            }};
+  routes_ = GatewayRoutes({.loop = member_->worker()}, {}, {method});
+  std::string body;
+  std::string lines;
+  for (int id = 1; id <= 50; ++id) {
+    body += R"({"ID":)" + std::to_string(id) + "} ";
+    lines += R"({"result":{"ID":")" + std::to_string(id) + "\"}}\n";
+  }
+  EXPECT_EQ(Post("/v3/lease/keepalive", body), "200 " + lines);
 }
 
 TEST_F(GatewayTest, StreamsThatCannotBeRead) {

@@ -142,8 +142,11 @@ void LineSink::Write(StreamMessage message) {
   sink_->Write(R"({"result":)" + *text + "}\n");
 }
 
+// The handler may hold the lock that its callbacks take.
 void LineSink::ReadMore() {
-  if (auto exchange = exchange_.lock()) exchange->Tell({.read_more = true});
+  place_->loop->Post([weak = exchange_] {
+    if (auto exchange = weak.lock()) exchange->Tell({.read_more = true});
+  });
 }
 
 void LineSink::Finish(const Status& status) {
@@ -166,7 +169,10 @@ void LineSink::FinishStream(const Status& status) {
                          .headers = {{"Content-Type", "application/json"}},
                          .body = StreamError(status, level)});
   }
-  Begin();
+  if (!begun_) {
+    return sink_->Reply(
+        {.status = 200, .headers = {{"Content-Type", "application/json"}}});
+  }
   if (!status.ok()) sink_->Write(StreamError(status, level));
   sink_->Finish();
 }

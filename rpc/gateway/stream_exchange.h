@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/loop.h"
 #include "engine/level.h"
 #include "rpc/gateway/codec.h"
 #include "rpc/http/handler.h"
@@ -16,6 +17,7 @@ struct StreamPlace {
   StreamMethod method;
   Codec codec;
   Level level;
+  Loop* loop;
   uint64_t max_value_bytes;  // of one JSON value in a body
 };
 

@@ -8,6 +8,7 @@ namespace {
 // How long, and how much, is read after the last response, so that the client
 // gets it before it learns that nobody listens any more.
 constexpr Duration kLinger = std::chrono::seconds(1);
+constexpr size_t kLingerBytes = 256 << 10;
 // What a client may send ahead of the response to its last request.
 constexpr size_t kUnreadBytes = IoThread::kScratchBytes;
 
@@ -109,7 +110,10 @@ void HttpConnection::OnPeerEnd() {
 }
 
 void HttpConnection::Consume(std::string_view bytes) {
-  if (state_ == State::kLingering) return AwaitRead();
+  if (state_ == State::kLingering) {
+    lingered_bytes_ += bytes.size();
+    return lingered_bytes_ > kLingerBytes ? Close() : AwaitRead();
+  }
   std::string joined;
   if (!unread_.empty()) {
     joined = std::exchange(unread_, {});

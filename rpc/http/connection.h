@@ -91,6 +91,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   bool awaiting_read_ = false;
   bool draining_ = false;
   bool first_ = true;  // request
+  size_t lingered_bytes_ = 0;
 
   // Of the exchange, if there is one.
   std::shared_ptr<HttpExchange> exchange_;

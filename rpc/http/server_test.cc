@@ -298,6 +298,17 @@ TEST_F(HttpServerTest, Refusals) {
   EXPECT_NE(client.Ask(Get("/echo/"), "? ").find("200 OK"), std::string::npos);
 }
 
+// What comes after a refusal is read for a while only.
+TEST_F(HttpServerTest, AFloodAfterARefusal) {
+  Start();
+  Client client(port_);
+  client.Send("POST /none HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n");
+  const std::string piece(100'000, 'x');
+  int sent = 0;
+  while (sent < 1000 && client.Send(piece)) ++sent;
+  EXPECT_LT(sent, 1000);
+}
+
 TEST_F(HttpServerTest, SlowRequestsAreCutOff) {
   Start({.head_timeout = 50ms, .idle_timeout = 200ms, .body_timeout = 100ms});
   Client silent(port_);

@@ -18,6 +18,8 @@
 #include <cstring>
 #include <utility>
 
+#include "rpc/net/rare_log.h"
+
 namespace strata {
 namespace {
 
@@ -216,14 +218,12 @@ class SocketListener : public Listener {
   }
 
   void LogRefused() {
-    ++refused_;
-    if (thread_->Now() < log_again_) return;
-    log_again_ = thread_->Now() + kLogInterval;
+    uint64_t more = 0;
+    if (!refused_.Due(thread_->Now(), &more)) return;
     options_.logger->Warn(
         "too many connections: new ones are closed at once; the limit of open "
         "files (ulimit -n) less what the server needs is the most",
-        {{"max-descriptor", max_descriptor_}, {"refused", refused_}});
-    refused_ = 0;
+        {{"max-descriptor", max_descriptor_}, {"refused-before", more}});
   }
 
   const OwnedFd fd_;
@@ -235,8 +235,7 @@ class SocketListener : public Listener {
   std::unique_ptr<Deadline> pause_;
   std::unique_ptr<boost::asio::posix::stream_descriptor> accepting_;
   std::shared_ptr<bool> open_ = std::make_shared<bool>(true);
-  uint64_t refused_ = 0;  // since the last line in the log
-  Time log_again_ = Time::min();
+  RareLog refused_{kLogInterval};
 };
 
 }  // namespace

@@ -121,7 +121,9 @@ void Network::SendOne(MemberId from, raft::Message message) {
     ++dropped_;
     return;
   }
-  if (faults_.repeated > 0 && random_.Below(1000) < faults_.repeated) {
+  // A proposal that came twice would be made twice.
+  if (faults_.repeated > 0 && message.type != raft::MessageType::kPropose &&
+      random_.Below(1000) < faults_.repeated) {
     loop_->After(DrawDelay(),
                  [this, from, to, message] { Deliver(from, to, message); });
   }

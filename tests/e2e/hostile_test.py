@@ -1,0 +1,335 @@
+"""Clients that mean no good: hostile_test.py STRATAD [--idle=N]
+
+Connections that are half open, endless heads, slow reads and writes, stalled
+handshakes, garbage, frames that are too large, thousands of idle connections:
+each is cut off or costs little, and a client beside them is served all the time.
+"""
+import os
+import pathlib
+import random
+import resource
+import select
+import shutil
+import socket
+import ssl
+import struct
+import sys
+import threading
+import time
+import unittest
+
+HERE = pathlib.Path(os.path.abspath(__file__)).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "harness")]
+
+import certificates
+import server
+from server import Server
+
+STRATAD = os.path.abspath(sys.argv.pop(1))
+IDLE = int(next((sys.argv.pop(i)[len("--idle="):] for i, a in enumerate(sys.argv) if a.startswith("--idle=")), 2000))
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+# What the server's own timeouts may take (10 s for a first word or a head), and some.
+CUT_OFF_S = 25
+# A connection that is idle may cost so much: without, and with TLS.
+IDLE_BYTES = {False: 64 << 10, True: 160 << 10}
+
+
+def frame(kind, payload=b"", stream=0, flags=0, length=None):
+    """An HTTP/2 frame; `length` is what its head says, if not the truth."""
+    size = len(payload) if length is None else length
+    return struct.pack(">I", size)[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+SETTINGS = frame(4)
+HELLO = PREFACE + SETTINGS
+
+
+class Bystander(threading.Thread):
+    """Puts and gets as long as it lives, on connections of its own; `slowest_s` and `failed` say how it went."""
+
+    def __init__(self, subject):
+        super().__init__(daemon=True)
+        self.subject, self.over = subject, threading.Event()
+        self.done, self.slowest_s, self.failed = 0, 0.0, []
+
+    def run(self):
+        while not self.over.is_set():
+            began = time.monotonic()
+            put = self.subject.ctl("put", "bystander", str(self.done), "--command-timeout=10s")
+            if put.returncode != 0:
+                self.failed.append(put.stderr)
+            self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+            self.done += 1
+            self.over.wait(0.1)
+
+
+class Hostile(unittest.TestCase):
+    """A server, and what is found out about it while its clients misbehave."""
+
+    @classmethod
+    def setUpClass(cls):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        cls.root = server.scratch("strata-hostile-")
+        ca = certificates.Authority(cls.root / "ca")
+        pair = ca.issue("server", ["127.0.0.1"])
+        cls.tls_port, cls.http_port = server.free_port(), server.free_port()
+        cls.port = server.free_port()
+        urls = f"http://127.0.0.1:{cls.port},https://127.0.0.1:{cls.tls_port}"
+        cls.subject = Server(STRATAD, client_port=cls.port, flags=[
+            f"--listen-client-urls={urls}", f"--listen-metrics-urls=http://127.0.0.1:{cls.http_port}",
+            f"--cert-file={pair.cert}", f"--key-file={pair.key}"])
+        cls.subject.start()
+        cls.ca = ca
+
+    @classmethod
+    def tearDownClass(cls):
+        alive = cls.subject.process.poll() is None
+        log = cls.subject.log()
+        stopped = cls.subject.stop() if alive else None
+        cls.subject.close()
+        shutil.rmtree(cls.root)
+        assert alive and stopped == 0, f"the server ended with {stopped}:\n{log[-3000:]}"
+
+    def setUp(self):
+        self.bystander = Bystander(self.subject)
+        self.bystander.start()
+        self.sockets = []
+
+    def tearDown(self):
+        self.bystander.over.set()
+        self.bystander.join(20)
+        for one in self.sockets:
+            one.close()
+        self.assertEqual(self.bystander.failed, [])
+        self.assertGreater(self.bystander.done, 0)
+        self.assertLess(self.bystander.slowest_s, 5, "a client beside them had to wait")
+
+    def connect(self, port, first=b""):
+        one = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self.sockets.append(one)
+        if first:
+            one.sendall(first)
+        return one
+
+    def memory(self):
+        """Bytes of the server's own, without what is mapped from files."""
+        status = pathlib.Path(f"/proc/{self.subject.process.pid}/status").read_text()
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssAnon:"))
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.subject.process.pid}/fd"))
+
+    def cut_off(self, sockets, within_s=CUT_OFF_S):
+        """All of them were ended by the server; what they were sent."""
+        deadline = time.monotonic() + within_s
+        answers, waiting = {one: b"" for one in sockets}, list(sockets)
+        while waiting:
+            left = deadline - time.monotonic()
+            self.assertGreater(left, 0, f"{len(waiting)} of {len(sockets)} were not cut off")
+            for one in select.select(waiting, [], [], left)[0] if len(waiting) < 1000 else waiting:
+                try:
+                    piece = one.recv(65536)
+                except ConnectionError:
+                    piece = b""
+                answers[one] += piece
+                if not piece:
+                    waiting.remove(one)
+        return list(answers.values())
+
+    def gone(self, before):
+        """What the server has open has come back to what it was."""
+        deadline = time.monotonic() + 10
+        while self.descriptors() > before + 10 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.assertLessEqual(self.descriptors(), before + 10)
+
+    def secured(self, context):
+        """A connection with TLS."""
+        plain = self.connect(self.tls_port)
+        self.sockets[-1] = context.wrap_socket(plain, server_hostname="127.0.0.1")
+        return self.sockets[-1]
+
+
+class HostileTest(Hostile):
+    # --- connections that say nothing, or not enough ---
+
+    def test_silence_and_first_words(self):
+        """On every port: nothing, a part of each protocol's beginning, a part of a handshake."""
+        before = self.descriptors()
+        firsts = [b"", b"P", PREFACE[:10], PREFACE, HELLO[:-1], b"GET /vers", b"\x16\x03\x01", b"\x16\x03\x01\x02\x00\x01"]
+        silent = [self.connect(port, first) for port in (self.port, self.tls_port, self.http_port)
+                  for first in firsts for _ in range(20)]
+        self.cut_off(silent)
+        self.gone(before)
+
+    def test_handshake_and_silence(self):
+        context = ssl.create_default_context(cafile=self.ca.cert)
+        silent = []
+        for protocols in (["h2"], ["http/1.1"]):
+            context.set_alpn_protocols(protocols)
+            silent += [self.secured(context) for _ in range(10)]
+        self.cut_off(silent)
+
+    def test_garbage(self):
+        before = self.descriptors()
+        chance = random.Random(1)
+        ports = (self.port, self.tls_port, self.http_port)
+        garbage = [chance.randbytes(3000), b"\0" * 3000, b"\r\n" * 500, b"\xff" * 3000, b"A" * 100_000,
+                   HELLO + chance.randbytes(3000), b"\x16\x03\x01\xff\xff" + chance.randbytes(3000),
+                   b"GET / HTTP/9.9\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n"]
+        thrown = []
+        for port in ports:
+            for one in garbage:
+                thrown.append(self.connect(port))
+                try:
+                    thrown[-1].sendall(one)
+                except ConnectionError:
+                    pass  # it has seen enough
+        self.cut_off(thrown)
+        self.gone(before)
+
+    # --- heads and bodies without an end ---
+
+    def flood(self, first, piece, limit):
+        """Sends `piece` after `first` until it is cut off; how many bytes that took."""
+        one = self.connect(self.port, first)
+        sent = 0
+        try:
+            while sent < limit:
+                one.sendall(piece)
+                sent += len(piece)
+        except (ConnectionError, TimeoutError):
+            pass
+        return sent
+
+    def test_endless_heads(self):
+        before = self.memory()
+        line = b"X-Header: " + b"x" * 1000 + b"\r\n"
+        for first, piece in ((b"GET / HTTP/1.1\r\n", line), (b"GET /", b"a" * 1000),
+                             (b"POST /v3/kv/put HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a" * 1000)):
+            # What lies in the kernel's buffers counts too.
+            self.assertLess(self.flood(first, piece, 50 << 20), 20 << 20)
+        self.assertLess(self.memory() - before, 16 << 20)
+
+    def test_endless_body(self):
+        before = self.memory()
+        chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+        head = b"POST /v3/kv/put HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        self.assertLess(self.flood(head, chunk, 200 << 20), 60 << 20)
+        self.assertLess(self.memory() - before, 40 << 20)
+
+    def test_drops(self):
+        """A head that comes byte by byte is as late as one that does not come."""
+        slow = [self.connect(self.port, b"GET /version HTTP/1.1\r\nX: ") for _ in range(20)]
+        deadline = time.monotonic() + CUT_OFF_S
+        alive = list(slow)
+        while alive:
+            self.assertLess(time.monotonic(), deadline)
+            for one in list(alive):
+                try:
+                    one.sendall(b"x")
+                    if select.select([one], [], [], 0)[0] and not one.recv(1000):
+                        alive.remove(one)
+                except ConnectionError:
+                    alive.remove(one)
+            time.sleep(0.2)
+
+    def test_oversize_frames(self):
+        """Frames above what we have said we take."""
+        for bad in (frame(0, b"", stream=1, length=0xffffff), frame(9, b"", stream=1, length=0xffffff),
+                    frame(4, b"", length=0xffffff)):
+            before = self.memory()
+            sent = self.flood(HELLO + bad, b"x" * 65536, 100 << 20)
+            self.assertLess(sent, 100 << 20, "never cut off")
+            self.assertLess(self.memory() - before, 32 << 20)
+    def test_a_head_without_an_end(self):
+        """gRPC's: a literal header of 1000 bytes, again and again. It is read on, and forgotten."""
+        header = b"\x00\x01a\x7f" + b"\xe9\x06" + b"x" * 1000
+        before = self.memory()
+        self.flood(HELLO + frame(1, header, stream=1), frame(9, header * 16, stream=1), 100 << 20)
+        self.assertLess(self.memory() - before, 32 << 20)
+
+    # --- clients that do not read ---
+
+    def test_slow_reader(self):
+        """Asks for far more than it reads: what waits for it is bounded."""
+        value = "x" * 1_000_000
+        for number in range(8):
+            self.assertEqual(self.subject.ctl("put", f"large/{number}", stdin=value.encode()).returncode, 0)
+        before = self.memory()
+        body = b'{"key":"bGFyZ2Uv","range_end":"bGFyZ2Uw"}'
+        ask = b"POST /v3/kv/range HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        one = self.connect(self.port)
+        one.settimeout(1)
+        try:
+            for _ in range(2000):  # pipelined
+                one.sendall(ask)
+        except (TimeoutError, ConnectionError):
+            pass
+        time.sleep(2)
+        self.assertLess(self.memory() - before, 100 << 20)
+        one.close()
+        self.subject.ctl("del", "large/", "--prefix")
+
+
+class Idle(Hostile):
+    def idle(self, secure):
+        """IDLE connections that have begun to speak HTTP/2 and say no more."""
+        context = ssl.create_default_context(cafile=self.ca.cert)
+        context.set_alpn_protocols(["h2"])
+        count = IDLE // 4 if secure else IDLE
+        before, descriptors = self.memory(), self.descriptors()
+        began = time.monotonic()
+        for _ in range(count):
+            (self.secured(context) if secure else self.connect(self.port)).sendall(HELLO)
+        took = time.monotonic() - began
+        time.sleep(1)
+        self.assertGreaterEqual(self.descriptors() - descriptors, count)
+        each = (self.memory() - before) / count
+        print(f"{count} idle connections{' with TLS' if secure else ''}: {each / 1024:.1f} KiB each, {took:.1f} s")
+        self.assertLess(each, IDLE_BYTES[secure])
+        for one in self.sockets:
+            one.close()
+        self.gone(descriptors)
+
+
+class IdleTest(Idle):
+    def test_idle(self):
+        self.idle(secure=False)
+
+
+class IdleTlsTest(Idle):
+    def test_idle(self):
+        self.idle(secure=True)
+
+
+class LimitTest(unittest.TestCase):
+    def test_more_connections_than_descriptors(self):
+        """Those beyond are closed at once, and said so of; those there are go on."""
+        with Server(STRATAD, wrap=["prlimit", "--nofile=400:400"]) as subject:
+            kept = socket.create_connection(("127.0.0.1", subject.client_port), timeout=5)
+            ask = b"GET /version HTTP/1.1\r\n\r\n"
+            kept.sendall(ask)
+            self.assertIn(b"200 OK", kept.recv(4096))
+            flood = [socket.create_connection(("127.0.0.1", subject.client_port), timeout=5) for _ in range(500)]
+            closed = 0
+            for one in flood[300:]:
+                try:
+                    closed += one.recv(1) == b""
+                except TimeoutError:
+                    break
+                except ConnectionError:
+                    closed += 1
+            self.assertEqual(closed, 200)
+            self.assertIn("too many connections", subject.log())
+            kept.sendall(ask)
+            self.assertIn(b"200 OK", kept.recv(4096))
+            kept.close()
+            for one in flood:
+                one.close()
+            subject.must("put", "after", "all")
+
+
+if __name__ == "__main__":
+    unittest.main()
