@@ -34,7 +34,10 @@ class MemberLoop final : public Loop {
     base_->After(busy_until_ - base_->Now(), Gate(std::move(function)));
   }
   TimerId After(Duration delay, Function function) override {
-    return base_->After(Scale(delay, 1 / clock_->rate),
+    // Rounded so that the member's clock has moved by all of it.
+    const Duration rounding(clock_->rate == 1 || delay <= Duration::zero() ? 0
+                                                                           : 2);
+    return base_->After(Scale(delay, 1 / clock_->rate) + rounding,
                         Gate(std::move(function)));
   }
   void Cancel(TimerId timer) override { base_->Cancel(timer); }

@@ -158,6 +158,8 @@ TEST_F(MembersTest, ALeaderWithAStalledDiskHandsOver) {
   const Time begin = cluster_.world().Now();
   const auto put = cluster_.Put(Follower(), "a", "1");
   ASSERT_TRUE(put.ok()) << put.status().ToString();
+  // The others alone were a quorum.
+  cluster_.RunUntil([&] { return cluster_.Leader() != first; }, seconds(5));
   EXPECT_NE(cluster_.Leader(), first);
   EXPECT_LT(cluster_.world().Now() - begin, seconds(8));
 }
@@ -171,6 +173,7 @@ TEST_F(MembersTest, ALeaderWithAFullDiskHandsOver) {
     last = cluster_.Put(Follower(), "a", std::string(1000, 'x')).status();
   }
   ASSERT_TRUE(last.ok()) << last.ToString();
+  cluster_.RunUntil([&] { return cluster_.Leader() != first; }, seconds(5));
   EXPECT_NE(cluster_.Leader(), first);
   EXPECT_TRUE(first->fatal().ok()) << first->fatal().ToString();
   EXPECT_TRUE(cluster_.Leader()->node()->alarms().empty());
