@@ -9,6 +9,7 @@
 #include "rpc/services.h"
 #include "server/convert.h"
 #include "server/describe_request.h"
+#include "server/errors.h"
 #include "server/validate.h"
 
 namespace strata {
@@ -65,6 +66,7 @@ void KvService::Read(bool serializable, bool may_be_long,
     read = [worker = worker_, read = std::move(read)] { worker->Post(read); };
   }
   if (serializable) return read();
+  if (node_->is_learner()) return reply(errors::NotSupportedForLearner());
   node_->ReadIndex([read = std::move(read), reply](const Status& status) {
     if (!status.ok()) return reply(status);
     read();

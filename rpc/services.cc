@@ -7,6 +7,7 @@
 #include "rpc/lease_stream.h"
 #include "rpc/propose.h"
 #include "rpc/snapshot_stream.h"
+#include "server/errors.h"
 
 namespace strata {
 namespace {
@@ -35,6 +36,35 @@ UnaryMethod ThroughLog(UnaryMethod method) {
   return method;
 }
 
+// A learner serves next to nothing, as clients take it for a member. Of Range
+// it serves what is serializable.
+bool LearnersServe(std::string_view path) {
+  return path == "/etcdserverpb.KV/Range" ||
+         path == "/etcdserverpb.Maintenance/Status" ||
+         path == "/etcdserverpb.Maintenance/Snapshot" ||
+         path == "/grpc.health.v1.Health/Check";
+}
+
+void RefuseAsLearner(const Node* node, UnaryMethod* method) {
+  if (LearnersServe(method->path)) return;
+  method->call = [node, call = std::move(method->call)](
+                     std::string_view request, google::protobuf::Arena* arena,
+                     Reply reply) {
+    if (node->is_learner()) return reply(errors::NotSupportedForLearner());
+    call(request, arena, std::move(reply));
+  };
+}
+
+void RefuseAsLearner(const Node* node, StreamMethod* method) {
+  if (LearnersServe(method->path)) return;
+  method->open = [node, begin = std::move(method->open)](
+                     const std::shared_ptr<StreamSink>& sink) {
+    auto handler = begin(sink);
+    if (node->is_learner()) sink->Finish(errors::NotSupportedForLearner());
+    return handler;
+  };
+}
+
 }  // namespace
 
 void FillHeader(const ResponseHeader& header,
@@ -57,6 +87,7 @@ void MaintenanceService::Status(etcdserverpb::StatusRequest*, Reply reply) {
   response.set_leader(replication.leader.value());
   response.set_raftindex(replication.committed.value());
   response.set_raftterm(replication.term.value());
+  response.set_islearner(node_->is_learner());
   response.set_raftappliedindex(node_->store()->applied().value());
   if (replication.leader == MemberId(0)) {
     response.add_errors("etcdserver: no leader");
@@ -190,6 +221,7 @@ std::vector<UnaryMethod> Services::Methods() {
        {cluster_.Methods(), lock_.Methods(), election_.Methods()}) {
     methods.insert(methods.end(), more.begin(), more.end());
   }
+  for (UnaryMethod& method : methods) RefuseAsLearner(node_, &method);
   return methods;
 }
 
@@ -200,6 +232,7 @@ std::vector<StreamMethod> Services::Streams() {
   for (auto& more : {lock_.Streams(), election_.Streams()}) {
     streams.insert(streams.end(), more.begin(), more.end());
   }
+  for (StreamMethod& stream : streams) RefuseAsLearner(node_, &stream);
   return streams;
 }
 

@@ -194,6 +194,12 @@ std::optional<MemberRecord> Cluster::Find(MemberId id) const {
   return at->second;
 }
 
+bool Cluster::IsLearner(MemberId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = membership_.members.find(id);
+  return found != membership_.members.end() && found->second.is_learner;
+}
+
 bool Cluster::IsRemoved(MemberId id) const {
   const std::lock_guard lock(mutex_);
   const auto& removed = membership_.removed;

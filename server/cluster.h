@@ -44,6 +44,7 @@ class Cluster {
   Membership membership() const;
   std::optional<MemberRecord> Find(MemberId id) const;
   bool IsRemoved(MemberId id) const;
+  bool IsLearner(MemberId id) const;
   raft::ConfState conf_state() const;
 
  private:

@@ -206,6 +206,7 @@ class Node {
   // Told of all that is applied. Its streams must end before the node.
   virtual WatchHub* watch_hub() = 0;
   virtual MemberId member_id() const = 0;
+  virtual bool is_learner() const = 0;
   virtual ClusterId cluster_id() const = 0;
   virtual Level level() const = 0;
   virtual ReplicatorStatus replication() const = 0;  // term, leader, indexes

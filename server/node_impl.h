@@ -75,6 +75,7 @@ class NodeImpl final : public Node, private ReplicatedMachine {
   Store* store() override { return store_.get(); }
   WatchHub* watch_hub() override { return watch_hub_.get(); }
   MemberId member_id() const override { return member_id_; }
+  bool is_learner() const override { return cluster_.IsLearner(member_id_); }
   ClusterId cluster_id() const override { return cluster_id_; }
   Level level() const override { return level_; }
   ReplicatorStatus replication() const override {

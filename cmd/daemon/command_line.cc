@@ -276,6 +276,7 @@ void AddClusteringFlags(StratadOptions* options, FlagSet* flags) {
 void AddSecurityFlags(StratadOptions* options, FlagSet* flags) {
   flags->Group("Security");
   AddTlsFlags("", &options->client_tls, flags);
+  AddTlsFlags("peer-", &options->peer_tls, flags);
   AddSharedTlsFlags(&options->tls, flags);
 }
 
@@ -438,8 +439,12 @@ Status CompleteCluster(const FlagSet& flags, StratadOptions* options) {
       !flags.Given("initial-cluster")) {
     node->initial_advertise_peer_urls = options->listen_peer_urls;
   }
-  for (const std::string& url : options->listen_peer_urls) {
-    RETURN_IF_ERROR(ParseListenUrl(url).status());
+  ASSIGN_OR_RETURN(options->peer_urls,
+                   ParseListenUrls(options->listen_peer_urls));
+  RETURN_IF_ERROR(CompleteTls(options->tls, &options->peer_tls));
+  if (!options->serve_peers) return Status::Ok();
+  for (const ListenUrl& url : options->peer_urls) {
+    RETURN_IF_ERROR(CheckTlsFor(url, options->peer_tls, &options->warnings));
   }
   return Status::Ok();
 }

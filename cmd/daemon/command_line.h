@@ -43,6 +43,8 @@ struct StratadOptions {
   std::vector<std::string> listen_peer_urls;
   // Others are listened to: the flags say so.
   bool serve_peers = false;
+  std::vector<ListenUrl> peer_urls;  // of listen_peer_urls
+  TlsFlags peer_tls = {};
   bool election_tick_advance = true;
   std::string compaction_mode = "periodic";
   std::string compaction_retention = "0";

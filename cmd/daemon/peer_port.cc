@@ -42,9 +42,10 @@ Status Join(peer::HttpClient* client, bool join_existing, NodeOptions* options,
 
 }  // namespace
 
-PeerPort::PeerPort(Logger* logger)
-    : logger_(logger),
-      transport_(peer::PeerTransport::New(logger)),
+PeerPort::PeerPort(TlsContext* tls, Logger* logger)
+    : tls_(tls),
+      logger_(logger),
+      transport_(peer::PeerTransport::New(logger, tls)),
       leader_client_(peer::NewLeaderClient(transport_.get())),
       log_(NewThreadedLoop("log")) {}
 
@@ -52,8 +53,9 @@ PeerPort::~PeerPort() { Shutdown(); }
 
 StatusOr<std::unique_ptr<PeerPort>> PeerPort::Prepare(NodeOptions* options,
                                                       bool join_existing,
+                                                      TlsContext* tls,
                                                       Logger* logger) {
-  std::unique_ptr<PeerPort> port(new PeerPort(logger));
+  std::unique_ptr<PeerPort> port(new PeerPort(tls, logger));
   if (!Env::Posix()->Exists(DataPaths(*options).wal)) {
     RETURN_IF_ERROR(
         Join(port->transport_->client(), join_existing, options, logger));
@@ -68,7 +70,7 @@ void PeerPort::AddTo(NodeWorld* world) {
   world->random_seed = Random::SeedFromSystem();
 }
 
-Status PeerPort::Serve(const std::vector<std::string>& urls, Node* node) {
+Status PeerPort::Serve(const std::vector<ListenUrl>& urls, Node* node) {
   std::vector<std::string> advertised;
   const Membership membership = node->membership();
   if (const auto self = membership.members.find(node->member_id());
@@ -86,13 +88,18 @@ Status PeerPort::Serve(const std::vector<std::string>& urls, Node* node) {
   server_ = HttpServer::New(
       &thread_, std::move(routes),
       {.body_timeout = kBodyTimeout, .write_timeout = kWriteTimeout});
-  for (const std::string& url : urls) {
-    ASSIGN_OR_RETURN(const ListenUrl where, ParseListenUrl(url));
-    RETURN_IF_ERROR(
-        server_->Listen(where.address, {.env = Env::Posix(), .logger = logger_})
-            .status());
-    logger_->Info("serving peer traffic", {{"address", where.address}});
+  std::vector<FrontAddress> addresses;
+  for (const ListenUrl& url : urls) {
+    addresses.push_back({.address = url.address,
+                         .http = server_.get(),
+                         .plain = !url.tls,
+                         .tls = url.tls ? tls_ : nullptr});
+    logger_->Info("serving peer traffic", {{"url", url.url}});
   }
+  ASSIGN_OR_RETURN(
+      front_, Front::Start(&thread_,
+                           {.listen = {.env = Env::Posix(), .logger = logger_}},
+                           addresses));
   return Status::Ok();
 }
 
@@ -107,7 +114,9 @@ ClusterServiceOptions PeerPort::ClusterOptions() {
 }
 
 void PeerPort::Shutdown() {
+  if (front_ != nullptr) front_->Shutdown();
   if (server_ != nullptr) server_->Shutdown(kGrace);
+  front_ = nullptr;
   server_ = nullptr;
 }
 

@@ -7,9 +7,11 @@
 #include "base/loop.h"
 #include "cmd/daemon/command_line.h"
 #include "rpc/cluster_service.h"
+#include "rpc/front.h"
 #include "rpc/http/server.h"
 #include "rpc/net/io_thread.h"
 #include "rpc/peer/transport.h"
+#include "rpc/tls.h"
 #include "server/node.h"
 
 namespace strata {
@@ -20,9 +22,11 @@ namespace strata {
 class PeerPort {
  public:
   // A new member that joins a cluster asks it first who is in it, and puts what
-  // it has learned into `options`. Blocks.
+  // it has learned into `options`. Blocks. `tls` outlives the port; null: there
+  // is no https.
   static StatusOr<std::unique_ptr<PeerPort>> Prepare(NodeOptions* options,
                                                      bool join_existing,
+                                                     TlsContext* tls,
                                                      Logger* logger);
   ~PeerPort();
 
@@ -30,7 +34,7 @@ class PeerPort {
   void AddTo(NodeWorld* world);
 
   // Says who we are and listens.
-  Status Serve(const std::vector<std::string>& urls, Node* node);
+  Status Serve(const std::vector<ListenUrl>& urls, Node* node);
   // Nobody is answered any more. Before the node is destroyed.
   void Shutdown();
 
@@ -38,14 +42,16 @@ class PeerPort {
   ClusterServiceOptions ClusterOptions();
 
  private:
-  explicit PeerPort(Logger* logger);
+  PeerPort(TlsContext* tls, Logger* logger);
 
+  TlsContext* const tls_;  // null: no https
   Logger* const logger_;
   const std::unique_ptr<peer::PeerTransport> transport_;
   const std::unique_ptr<LeaderClient> leader_client_;
   const std::unique_ptr<Loop> log_;
   IoThread thread_{"peer-port"};
   std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<Front> front_;
 };
 
 }  // namespace strata

@@ -77,15 +77,21 @@ Status Serve(const StratadOptions& options, Logger* logger,
              const std::function<void()>& wait,
              const std::function<void(const Status&)>& on_fatal) {
   LogStart(options, logger);
-  NodeOptions node_options = options.node;
-  std::unique_ptr<PeerPort> peers;
-  if (options.serve_peers) {
-    ASSIGN_OR_RETURN(
-        peers, PeerPort::Prepare(&node_options, options.join_existing, logger));
-  }
   CombiningLoop loop("node");
   ASSIGN_OR_RETURN(const std::unique_ptr<TlsContext> tls,
                    OpenClientTls(options, loop.WallNow(), logger));
+  NodeOptions node_options = options.node;
+  std::unique_ptr<TlsContext> peer_tls;
+  std::unique_ptr<PeerPort> peers;
+  if (options.serve_peers) {
+    ASSIGN_OR_RETURN(peer_tls,
+                     OpenTls(options.peer_tls, options.tls, options.peer_urls,
+                             JoinPath(options.node.data_dir, "fixtures/peer"),
+                             Env::Posix(), loop.WallNow(), logger));
+    ASSIGN_OR_RETURN(peers,
+                     PeerPort::Prepare(&node_options, options.join_existing,
+                                       peer_tls.get(), logger));
+  }
   const auto flusher = NewThreadedLoop("flusher");
   const auto background = NewThreadedLoop("background");
   // Long reads, which are not to hold up the short ones and the writes.
@@ -110,7 +116,7 @@ Status Serve(const StratadOptions& options, Logger* logger,
   auto claims = NewThreadedLoop("claims");
   Status served = Status::Ok();
   if (peers != nullptr) {
-    served = peers->Serve(options.listen_peer_urls, node.get());
+    served = peers->Serve(options.peer_urls, node.get());
   }
   if (served.ok()) {
     served = ServeNode(options,

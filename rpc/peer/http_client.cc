@@ -16,6 +16,8 @@
 
 #include "rpc/net/byte_stream.h"
 #include "rpc/net/io_thread.h"
+#include "rpc/tls.h"
+#include "rpc/tls_stream.h"
 
 namespace strata::peer {
 namespace {
@@ -35,25 +37,27 @@ Status NetworkError(std::string_view what, const error_code& error) {
 }
 
 struct HostAndPort {
-  std::string host;
+  bool tls = false;
+  std::string host = {};
   uint16_t port = 0;
 };
 
 StatusOr<HostAndPort> ParseUrl(std::string_view url) {
-  constexpr std::string_view kScheme = "http://";
-  if (!url.starts_with(kScheme)) {
+  const bool tls = url.starts_with("https://");
+  const std::string_view scheme = tls ? "https://" : "http://";
+  if (!url.starts_with(scheme)) {
     return InvalidArgumentError("no http URL: " + std::string(url));
   }
   const size_t colon = url.rfind(':');
-  std::string_view host = url.substr(kScheme.size(), colon - kScheme.size());
+  std::string_view host = url.substr(scheme.size(), colon - scheme.size());
   if (host.starts_with('[') && host.ends_with(']')) {
     host = host.substr(1, host.size() - 2);
   }
-  HostAndPort result = {.host = std::string(host)};
+  HostAndPort result = {.tls = tls, .host = std::string(host)};
   const char* const end = url.data() + url.size();
   const auto [parsed, error] =
       std::from_chars(url.data() + colon + 1, end, result.port);
-  if (colon < kScheme.size() || error != std::errc() || parsed != end) {
+  if (colon < scheme.size() || error != std::errc() || parsed != end) {
     return InvalidArgumentError("no port in URL: " + std::string(url));
   }
   return result;
@@ -62,9 +66,10 @@ StatusOr<HostAndPort> ParseUrl(std::string_view url) {
 // Bound to the IoThread, but for what the writer of a streamed body uses.
 class Exchange : public Fetch, public std::enable_shared_from_this<Exchange> {
  public:
-  Exchange(IoThread* thread, FetchRequest request,
+  Exchange(IoThread* thread, TlsContext* tls, FetchRequest request,
            std::shared_ptr<FetchHandler> handler)
       : thread_(thread),
+        tls_(tls),
         request_(std::move(request)),
         handler_(std::move(handler)),
         socket_(*thread->context()),
@@ -85,6 +90,8 @@ class Exchange : public Fetch, public std::enable_shared_from_this<Exchange> {
 
  private:
   void Connected(const error_code& error);
+  void Secure(int fd);
+  void Talk();
   void QueueHead();
   void Flush();
   // What has been given to a streamed body; true: there is something.
@@ -97,7 +104,9 @@ class Exchange : public Fetch, public std::enable_shared_from_this<Exchange> {
   void PostFlush();
 
   IoThread* const thread_;
+  TlsContext* const tls_;
   const FetchRequest request_;
+  HostAndPort url_;
   std::shared_ptr<FetchHandler> handler_;  // null: done
   tcp::socket socket_;
   tcp::resolver resolver_;
@@ -122,6 +131,7 @@ void Exchange::Begin() {
   if (handler_ == nullptr) return;
   const auto url = ParseUrl(request_.url);
   if (!url.ok()) return Finish(url.status());
+  url_ = *url;
   deadline_.Set(request_.connect_timeout);
   error_code error;
   const auto address = asio::ip::make_address(url->host, error);
@@ -153,7 +163,30 @@ void Exchange::Connected(const error_code& error) {
   socket_.set_option(tcp::no_delay(true), ignored);
   const int fd = socket_.release(ignored);
   if (ignored) return Finish(NetworkError("connect", ignored));
+  if (url_.tls) return Secure(fd);
   stream_ = NewPlainStream(thread_, fd);
+  Talk();
+}
+
+void Exchange::Secure(int fd) {
+  StatusOr<std::shared_ptr<const TlsConfig>> config =
+      UnavailableError("no certificates for " + request_.url);
+  if (tls_ != nullptr) config = tls_->Current();
+  if (!config.ok()) {
+    NewPlainStream(thread_, fd)->Close();
+    return Finish(config.status());
+  }
+  auto stream = TlsStream::Client(thread_, fd, *config, url_.host);
+  TlsStream* const secured = stream.get();
+  stream_ = std::move(stream);
+  secured->Handshake([self = shared_from_this()](const Status& status) {
+    if (self->handler_ == nullptr) return;
+    if (!status.ok()) return self->Finish(status);
+    self->Talk();
+  });
+}
+
+void Exchange::Talk() {
   deadline_.Set(request_.idle_timeout);
   QueueHead();
   Flush();
@@ -327,13 +360,13 @@ void Exchange::EndBody() {
 
 class Client : public HttpClient {
  public:
-  explicit Client(const std::string& name) : thread_(name) {}
+  Client(const std::string& name, TlsContext* tls) : tls_(tls), thread_(name) {}
   ~Client() override { Stop(); }
 
   std::shared_ptr<Fetch> Start(FetchRequest request,
                                std::shared_ptr<FetchHandler> handler) override {
-    auto exchange = std::make_shared<Exchange>(&thread_, std::move(request),
-                                               std::move(handler));
+    auto exchange = std::make_shared<Exchange>(
+        &thread_, tls_, std::move(request), std::move(handler));
     thread_.Post([exchange] { exchange->Begin(); });
     return exchange;
   }
@@ -356,6 +389,7 @@ class Client : public HttpClient {
   }
 
  private:
+  TlsContext* const tls_;
   std::atomic<bool> stopped_ = false;
   IoThread thread_;
 };
@@ -385,8 +419,9 @@ class WholeResponse : public FetchHandler {
 
 }  // namespace
 
-std::unique_ptr<HttpClient> HttpClient::New(const std::string& name) {
-  return std::make_unique<Client>(name);
+std::unique_ptr<HttpClient> HttpClient::New(const std::string& name,
+                                            TlsContext* tls) {
+  return std::make_unique<Client>(name, tls);
 }
 
 std::shared_ptr<Fetch> FetchWhole(

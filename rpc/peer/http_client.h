@@ -11,6 +11,10 @@
 #include "base/status.h"
 #include "rpc/http/handler.h"
 
+namespace strata {
+class TlsContext;
+}
+
 namespace strata::peer {
 
 struct FetchRequest {
@@ -55,7 +59,9 @@ class Fetch {
 // Thread-safe.
 class HttpClient {
  public:
-  static std::unique_ptr<HttpClient> New(const std::string& name);
+  // `tls` is for https URLs, and outlives the client; null: there are none.
+  static std::unique_ptr<HttpClient> New(const std::string& name,
+                                         TlsContext* tls = nullptr);
   // Stops. REQUIRES: not on the client's thread
   virtual ~HttpClient() = default;
 

@@ -108,7 +108,8 @@ void Peer::Send(const raft::Message& message) {
 }
 
 void Peer::SendSnapshot(OutgoingSnapshot snapshot) {
-  snapshots_.Send(std::move(snapshot));
+  snapshots_.Send(std::move(snapshot),
+                  messages_in_ != nullptr && messages_in_->reads_zstd());
 }
 
 void Peer::Flush() {
@@ -121,7 +122,8 @@ std::shared_ptr<HttpHandler> Peer::Attach(
   const PeerIdentity self = options_.self();
   return (appends ? appends_out_ : messages_out_)
       ->Attach(sink, {{"X-Server-Version", self.version},
-                      {"X-Etcd-Cluster-ID", HexId(self.cluster.value())}});
+                      {"X-Etcd-Cluster-ID", HexId(self.cluster.value())},
+                      {"X-Strata-Accept", "zstd"}});
 }
 
 void Peer::Probe() {

@@ -102,12 +102,14 @@ RaftRoutes::Handler RaftRoutes::OpenSnapshot(const HttpRequest& request,
     return Answer(sink, RemovedSender(*self));
   }
   Meet(request);
+  const std::string* const encoding = request.Find("Content-Encoding");
   return std::make_shared<SnapshotReceiver>(
       SnapshotReceiver::Options{
           .self = *self,
           .gate = gate_,
           .disk = disk_,
           .logger = logger_,
+          .compressed = encoding != nullptr && *encoding == "zstd",
           .received =
               [host = host_](MemberId from, size_t bytes) {
                 const auto peer = host->FindPeer(from);

@@ -55,7 +55,11 @@ void SnapshotReceiver::Work() {
     if (resume) sink_->ReadMore();
     if (end) return End();
     if (bytes.empty()) return;
-    if (!refused_) Take(std::move(bytes));
+    if (refused_) continue;
+    const bool begun = begun_;
+    const Status status = Unpack(bytes);
+    if (begun) options_.received(from_, bytes.size());
+    if (!status.ok()) Refuse(status);
   }
 }
 
@@ -87,52 +91,55 @@ Status SnapshotReceiver::TakeHead() {
   return Status::Ok();
 }
 
-void SnapshotReceiver::Take(std::string bytes) {
-  if (!begun_) {
-    head_ += bytes;
-    if (const Status status = TakeHead(); !status.ok()) {
-      const bool ours = begun_;
-      return Refuse(
-          ours ? 500 : 400,
-          ours ? "failed to save KV snapshot (" + status.message() + ")"
-          : status.code() == Code::kInvalidArgument
-              ? status.message()
-              : "failed to decode raft message (" + status.message() + ")");
-    }
-    if (!begun_) return;
-    bytes = std::exchange(head_, {});
+Status SnapshotReceiver::Take(std::string_view bytes) {
+  if (begun_) {
+    return options_.gate->With(
+        [&](Receiver*) { return snapshot_->Write(bytes); },
+        UnavailableError("stopping"));
   }
-  options_.received(from_, bytes.size());
-  const Status status =
-      options_.gate->With([&](Receiver*) { return snapshot_->Write(bytes); },
-                          UnavailableError("stopping"));
-  if (!status.ok()) {
-    Refuse(500, "failed to save KV snapshot (" + status.message() + ")");
+  head_ += bytes;
+  RETURN_IF_ERROR(TakeHead());
+  return begun_ ? Take(std::exchange(head_, {})) : Status::Ok();
+}
+
+Status SnapshotReceiver::Unpack(std::string_view bytes) {
+  if (!options_.compressed) return Take(bytes);
+  if (unpacker_ == nullptr) {
+    unpacker_ = std::make_unique<ZstdReader>(
+        [this](std::string_view unpacked) { return Take(unpacked); });
   }
+  return unpacker_->Write(bytes);
 }
 
 void SnapshotReceiver::End() {
   if (refused_) return;
-  if (!begun_) {
-    return Refuse(400, "failed to decode raft message (unexpected EOF)");
+  if (!begun_ || (options_.compressed && !unpacker_->whole())) {
+    return Refuse(DataLossError("unexpected EOF"));
   }
   const Status status =
       options_.gate->With([&](Receiver*) { return snapshot_->Finish(); },
                           UnavailableError("stopping"));
-  if (!status.ok()) {
-    return Refuse(500, "failed to save KV snapshot (" + status.message() + ")");
-  }
+  if (!status.ok()) return Refuse(status);
   options_.logger->Info("received a snapshot",
                         {{"member", HexId(from_.value())}});
   snapshot_.reset();
   sink_->Reply(DoneResponse(options_.self));
 }
 
-void SnapshotReceiver::Refuse(int status, const std::string& text) {
+void SnapshotReceiver::Refuse(const Status& why) {
   refused_ = true;
   snapshot_.reset();
-  options_.logger->Warn("refused a snapshot", {{"why", text}});
-  sink_->Reply(TextResponse(options_.self, status, text));
+  options_.logger->Warn("refused a snapshot", {{"why", why}});
+  if (begun_) {
+    return sink_->Reply(
+        TextResponse(options_.self, 500,
+                     "failed to save KV snapshot (" + why.message() + ")"));
+  }
+  sink_->Reply(TextResponse(
+      options_.self, 400,
+      why.code() == Code::kInvalidArgument
+          ? why.message()
+          : "failed to decode raft message (" + why.message() + ")"));
 }
 
 }  // namespace strata::peer

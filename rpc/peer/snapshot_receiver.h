@@ -11,6 +11,7 @@
 #include "rpc/http/handler.h"
 #include "rpc/peer/identity.h"
 #include "rpc/peer/receiver_gate.h"
+#include "rpc/peer/zstd_stream.h"
 
 namespace strata::peer {
 
@@ -24,6 +25,7 @@ class SnapshotReceiver : public HttpHandler,
     const ReceiverGate* gate = nullptr;
     Loop* disk = nullptr;
     Logger* logger = nullptr;
+    bool compressed = false;  // the body is zstd
     std::function<void(MemberId from, size_t bytes)> received = {};
   };
   SnapshotReceiver(Options options, std::shared_ptr<HttpSink> sink)
@@ -37,11 +39,13 @@ class SnapshotReceiver : public HttpHandler,
  private:
   // On the disk's loop:
   void Work();
-  void Take(std::string bytes);
+  // What came, still compressed perhaps.
+  Status Unpack(std::string_view bytes);
+  Status Take(std::string_view bytes);
   // Takes the message off the front of what has come. Ok if it is not whole.
   Status TakeHead();
   void End();
-  void Refuse(int status, const std::string& text);
+  void Refuse(const Status& why);
 
   const Options options_;
   const std::shared_ptr<HttpSink> sink_;
@@ -54,6 +58,7 @@ class SnapshotReceiver : public HttpHandler,
   bool over_ = false;        // guarded by mutex_
 
   // Used on the disk's loop.
+  std::unique_ptr<ZstdReader> unpacker_;
   std::string head_;
   bool begun_ = false;
   bool refused_ = false;

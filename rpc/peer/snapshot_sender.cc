@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "rpc/peer/codec.h"
+#include "rpc/peer/zstd_stream.h"
 
 namespace strata::peer {
 namespace {
@@ -15,16 +16,33 @@ constexpr int kNoContent = 204;
 
 Status Cut() { return UnavailableError("the transport has stopped"); }
 
+// Writes all of the body.
+Status WriteBody(const OutgoingSnapshot& snapshot,
+                 const OutgoingSnapshot::Sink& sink) {
+  std::string head;
+  MessageEncoder().Encode(snapshot.message, &head);
+  RETURN_IF_ERROR(sink(head));
+  return snapshot.write_database(sink);
+}
+
+Status WriteCompressed(const OutgoingSnapshot& snapshot,
+                       const OutgoingSnapshot::Sink& sink) {
+  ZstdWriter writer(sink);
+  RETURN_IF_ERROR(WriteBody(
+      snapshot, [&](std::string_view bytes) { return writer.Write(bytes); }));
+  return writer.Finish();
+}
+
 }  // namespace
 
-void SnapshotSender::Send(OutgoingSnapshot snapshot) {
+void SnapshotSender::Send(OutgoingSnapshot snapshot, bool compressed) {
   const std::lock_guard lock(mutex_);
   if (stopped_) return snapshot.done(false);
   if (thread_ == nullptr) thread_ = NewThreadedLoop("snapshot-out");
   auto shared = std::make_shared<OutgoingSnapshot>(std::move(snapshot));
-  thread_->Post([this, shared] {
+  thread_->Post([this, shared, compressed] {
     const std::string to = HexId(shared->message.to.value());
-    const Status status = SendNow(*shared);
+    const Status status = SendNow(*shared, compressed);
     if (status.ok()) {
       options_.logger->Info("sent a snapshot", {{"member", to}});
     } else {
@@ -43,7 +61,8 @@ std::shared_ptr<Fetch> SnapshotSender::Begin(
   return fetch_;
 }
 
-Status SnapshotSender::SendNow(const OutgoingSnapshot& snapshot) {
+Status SnapshotSender::SendNow(const OutgoingSnapshot& snapshot,
+                               bool compressed) {
   FetchRequest request;
   request.url = options_.urls->Pick();
   request.method = "POST";
@@ -51,6 +70,7 @@ Status SnapshotSender::SendNow(const OutgoingSnapshot& snapshot) {
   request.headers = options_.headers();
   request.headers.emplace_back("Content-Type", "application/octet-stream");
   request.headers.emplace_back("Connection", "close");
+  if (compressed) request.headers.emplace_back("Content-Encoding", "zstd");
   request.streams_body = true;
   request.idle_timeout = kIdleTimeout;
   const std::string url = request.url;
@@ -60,15 +80,12 @@ Status SnapshotSender::SendNow(const OutgoingSnapshot& snapshot) {
   });
   if (fetch == nullptr) return Cut();
 
-  std::string head;
-  MessageEncoder().Encode(snapshot.message, &head);
-  Status status = fetch->Write(head);
-  if (status.ok()) {
-    status = snapshot.write_database([&](std::string_view bytes) {
-      options_.sent(bytes.size());
-      return fetch->Write(bytes);
-    });
-  }
+  const auto sink = [&](std::string_view bytes) {
+    options_.sent(bytes.size());
+    return fetch->Write(bytes);
+  };
+  const Status status =
+      compressed ? WriteCompressed(snapshot, sink) : WriteBody(snapshot, sink);
   if (status.ok()) {
     fetch->EndBody();
   } else {

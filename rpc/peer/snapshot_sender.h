@@ -29,13 +29,14 @@ class SnapshotSender {
   explicit SnapshotSender(Options options) : options_(std::move(options)) {}
   ~SnapshotSender() { Stop(); }
 
-  // `snapshot.done` is called from the thread.
-  void Send(OutgoingSnapshot snapshot);
+  // `snapshot.done` is called from the thread. `compressed`: the other end
+  // reads zstd.
+  void Send(OutgoingSnapshot snapshot, bool compressed);
   // Cuts what is on its way; every `done` has been called. Blocks.
   void Stop();
 
  private:
-  Status SendNow(const OutgoingSnapshot& snapshot);
+  Status SendNow(const OutgoingSnapshot& snapshot, bool compressed);
   std::shared_ptr<Fetch> Begin(
       FetchRequest request, std::function<void(StatusOr<HttpResponse>)> done);
 

@@ -51,6 +51,9 @@ bool StreamReader::Begin(const HttpResponse& head) {
   if (status_ != 200) return true;  // its text follows
   working_ = true;
   was_working_ = true;
+  reads_zstd_ = std::ranges::any_of(head.headers, [](const auto& header) {
+    return header.first == "X-Strata-Accept" && header.second == "zstd";
+  });
   last_logged_.clear();
   options_.logger->Info("established a stream from a member",
                         {{"member", options_.peer}, {"path", options_.path}});

@@ -38,6 +38,9 @@ class StreamReader : public std::enable_shared_from_this<StreamReader> {
   void Stop();
   // Whether there is a stream. Any thread.
   bool working() const { return working_; }
+  // Whether the other end said, last time, that it takes snapshots in zstd. Any
+  // thread.
+  bool reads_zstd() const { return reads_zstd_; }
 
  private:
   class Stream;
@@ -50,6 +53,7 @@ class StreamReader : public std::enable_shared_from_this<StreamReader> {
 
   const Options options_;
   std::atomic<bool> working_ = false;
+  std::atomic<bool> reads_zstd_ = false;
   bool stopped_ = false;
   bool was_working_ = false;  // since the last dial
   Duration back_off_ = {};

@@ -20,10 +20,10 @@ constexpr size_t kMaxStrangers = 16;
 
 class HttpTransport : public PeerTransport, private RaftRoutes::Host {
  public:
-  explicit HttpTransport(Logger* logger)
+  HttpTransport(Logger* logger, TlsContext* tls)
       : logger_(logger),
-        client_(HttpClient::New("peers")),
-        snapshot_client_(HttpClient::New("snapshots")),
+        client_(HttpClient::New("peers", tls)),
+        snapshot_client_(HttpClient::New("snapshots", tls)),
         disk_(NewThreadedLoop("snapshot-in")),
         routes_(this, &gate_, disk_.get(), logger) {}
   ~HttpTransport() override { Stop(); }
@@ -243,8 +243,9 @@ void HttpTransport::Stop() {
 
 }  // namespace
 
-std::unique_ptr<PeerTransport> PeerTransport::New(Logger* logger) {
-  return std::make_unique<HttpTransport>(logger);
+std::unique_ptr<PeerTransport> PeerTransport::New(Logger* logger,
+                                                  TlsContext* tls) {
+  return std::make_unique<HttpTransport>(logger, tls);
 }
 
 }  // namespace strata::peer

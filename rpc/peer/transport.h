@@ -19,7 +19,10 @@ namespace strata::peer {
 // peer port has to serve.
 class PeerTransport : public Transport {
  public:
-  static std::unique_ptr<PeerTransport> New(Logger* logger);
+  // `tls` is for members with https URLs, and outlives the transport; null:
+  // there are none.
+  static std::unique_ptr<PeerTransport> New(Logger* logger,
+                                            TlsContext* tls = nullptr);
 
   // Who we are. Before that nothing is sent, and requests are answered with
   // 503. Any thread, once.
