@@ -25,9 +25,8 @@ struct GrpcServerOptions {
   // for `keepalive_timeout`; 0: never.
   Duration keepalive_interval = std::chrono::hours(2);
   Duration keepalive_timeout = std::chrono::seconds(20);
-  // What gRPC may use for connections and calls, together; with more it ends
-  // calls, of whichever connections. A client's head of a call that has no end
-  // is bounded by nothing else (gRPC 1.51). 0: no bound.
+  // What gRPC may use for connections and calls, together, as far as it counts
+  // it; with more it ends calls, of whichever connections. 0: no bound.
   uint64_t memory_bytes = 0;
   // Each with a completion queue of its own, on which a call stays. One serves
   // with the least CPU time per call; more serve more calls.

@@ -85,9 +85,9 @@ Status ClientPorts::Start(const StratadOptions& options) {
   monitor_ = std::make_unique<LeaderMonitor>(
       parts_.timer, options.node.election_timeout, grpc.has_leader,
       [this] { grpc_->FinishStreamsForLeader(); });
-  http_ = HttpServer::New(
-      &thread_,
-      ClientRoutes(options, node->level(), methods, streams, timer_, &plain_));
+  http_ =
+      HttpServer::New(&thread_, ClientRoutes(options, node->level(), methods,
+                                             streams, parts_.timer, &plain_));
   metrics_ = HttpServer::New(
       &thread_, WithAccess(options.http.access, plain_.MetricsRoutes()));
   const FrontOptions front = {

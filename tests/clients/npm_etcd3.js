@@ -1,10 +1,14 @@
-// npm's etcd3: npm_etcd3.js NODE_MODULES PORT
+// npm's etcd3: npm_etcd3.js NODE_MODULES PORT [AUTHORITY], with the last over TLS
 'use strict';
 const assert = require('assert');
+const fs = require('fs');
 const path = require('path');
 
 const { Etcd3, isRecoverableError } = require(path.join(process.argv[2], 'etcd3'));
-const hosts = `http://127.0.0.1:${process.argv[3]}`;
+const authority = process.argv[4];
+const options = authority
+  ? { hosts: `https://127.0.0.1:${process.argv[3]}`, credentials: { rootCertificate: fs.readFileSync(authority) } }
+  : { hosts: `http://127.0.0.1:${process.argv[3]}` };
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 
 const within = (promise, what, ms = 10000) =>
@@ -74,7 +78,7 @@ async function locks(client) {
 }
 
 async function elections(client) {
-  const other = new Etcd3({ hosts });
+  const other = new Etcd3(options);
   const campaign = client.election('e', 20).campaign('one');
   await within(new Promise(done => campaign.on('elected', done)), 'the first leader');
   assert.strictEqual(await client.election('e').leader(), 'one');
@@ -89,7 +93,7 @@ async function elections(client) {
 }
 
 async function main() {
-  const client = new Etcd3({ hosts });
+  const client = new Etcd3(options);
   assert.ok(Number((await client.maintenance.status()).dbSize) > 0);
   assert.strictEqual((await client.cluster.memberList({})).members.length, 1);
   await keysAndValues(client);

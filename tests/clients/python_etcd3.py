@@ -8,7 +8,8 @@ from checks import Background, equal, eventually, true
 
 
 def client(port):
-    return etcd3.client(host="127.0.0.1", port=port, timeout=10)
+    """With a third argument, the file of an authority: over TLS."""
+    return etcd3.client(host="127.0.0.1", port=port, timeout=10, ca_cert=sys.argv[2] if len(sys.argv) > 2 else None)
 
 
 def keys_and_values(c):

@@ -9,7 +9,9 @@ from checks import Background, equal, eventually, true
 
 
 def client(port):
-    return etcd3gw.Etcd3Client(host="127.0.0.1", port=port, api_path="/v3/", timeout=10)
+    """With a third argument, the file of an authority: over TLS."""
+    secure = {"protocol": "https", "ca_cert": sys.argv[2]} if len(sys.argv) > 2 else {}
+    return etcd3gw.Etcd3Client(host="127.0.0.1", port=port, api_path="/v3/", timeout=10, **secure)
 
 
 def text(value):
