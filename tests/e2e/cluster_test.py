@@ -16,7 +16,7 @@ import cluster
 import server
 
 # Snapshots after few entries, so that a follower that was away needs one.
-FLAGS = ["--snapshot-count=100", "--snapshot-catchup-entries=20"]
+FLAGS = ["--snapshot-count=30", "--snapshot-catchup-entries=5"]
 
 
 def check(condition, what):
@@ -62,10 +62,10 @@ def a_killed_leader_is_replaced(some):
     leader.kill()
     other = some.running()[0]
     print(f"a put after the leader's death took {put_until_done(other, 'after', 'death'):.2f} s")
-    for number in range(30):
+    for number in range(10):
         other.must("put", f"without{number}", "x")
     leader.start()
-    check(leader.must("get", "without29", "--print-value-only").strip() == "x", "it has caught up")
+    check(leader.must("get", "without9", "--print-value-only").strip() == "x", "it has caught up")
     some.check_equal()
 
 
@@ -74,13 +74,13 @@ def a_follower_gets_a_snapshot(some):
     follower.kill()
     leader = some.leader()
     txn = "\n\n" + "\n".join(f"put bulk{number} {'x' * 100}" for number in range(100)) + "\n\n\n"
-    for number in range(130):
+    for number in range(45):
         leader.must("put", f"missed{number}", str(number))
     leader.must("txn", stdin=txn.encode())
     follower.start()
-    follower.wait("a snapshot", lambda: "snapshot" in follower.log())
+    follower.wait("a snapshot", lambda: "installed a snapshot" in follower.log())
     some.check_equal()
-    check(follower.must("get", "missed129", "--consistency=s", "--print-value-only").strip() == "129", "it is there")
+    check(follower.must("get", "missed44", "--consistency=s", "--print-value-only").strip() == "44", "it is there")
 
 
 def members_change(some, stratad):
@@ -120,9 +120,9 @@ def no_quorum_no_answer(some):
     survivor, *others = some.members
     for member in others:
         member.kill()
-    done = survivor.ctl("put", "lost", "x", "--command-timeout=3s")
+    done = survivor.ctl("put", "lost", "x", "--command-timeout=1s")
     check(done.returncode != 0, "a minority took a put")
-    check(survivor.ctl("get", "key0", "--consistency=l", "--command-timeout=3s").returncode != 0,
+    check(survivor.ctl("get", "key0", "--consistency=l", "--command-timeout=1s").returncode != 0,
           "a minority served a linearizable read")
     check(survivor.must("get", "key0", "--consistency=s", "--print-value-only").strip() == "value0",
           "a minority serves a serializable read")

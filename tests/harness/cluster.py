@@ -14,11 +14,12 @@ import server
 class Member(server.Server):
     """One member. `start` waits until it is healthy, `launch` does not wait."""
 
-    def __init__(self, binary, name, flags=(), level="3.4", wrap=(), data_dir=None):
+    def __init__(self, binary, name, flags=(), level="3.4", scheme="http", wrap=(), data_dir=None):
         super().__init__(binary, data_dir=data_dir, flags=flags, level=None, wrap=wrap,
                          client_port=server.free_port())
         self.name = name
         self.level = level
+        self.scheme = scheme  # of peer URLs
         self.client_port = self.fixed_port
         self.peer_port = server.free_port()
         self.initial = ""  # --initial-cluster
@@ -26,7 +27,7 @@ class Member(server.Server):
 
     @property
     def peer_url(self):
-        return f"http://127.0.0.1:{self.peer_port}"
+        return f"{self.scheme}://127.0.0.1:{self.peer_port}"
 
     def launch(self):
         command = [
@@ -89,9 +90,10 @@ def wait(what, condition, timeout_s=20, why=lambda: ""):
 class Cluster:
     """`with Cluster([binary] * 3) as cluster:` starts them; all end with it."""
 
-    def __init__(self, binaries, flags=(), level="3.4"):
+    def __init__(self, binaries, flags=(), level="3.4", scheme="http"):
         self.flags = list(flags)
         self.level = level
+        self.scheme = scheme
         self.members = []
         self.gone = []  # stopped for good, to be cleaned up
         for number, binary in enumerate(binaries):
@@ -102,7 +104,7 @@ class Cluster:
             member.initial = initial
 
     def new_member(self, binary, name):
-        return Member(binary, name, flags=self.flags, level=self.level)
+        return Member(binary, name, flags=self.flags, level=self.level, scheme=self.scheme)
 
     @staticmethod
     def initial_cluster(members):
