@@ -115,7 +115,10 @@ void LogWriter::Append(const LogBatch& batch) {
     last_index_ = std::max(last_index_, record.index);
   }
   if (batch.hard_state) state_ = *batch.hard_state;
-  AppendState();
+  // What these entries replace was not what is committed.
+  AppendState(batch.records.empty()
+                  ? last_index_
+                  : std::min(last_index_, batch.records.front().index - 1));
   size_t begin = 0;
   for (const LogBatch::Record& record : batch.records) {
     wal_->AppendEncoded(
@@ -124,14 +127,14 @@ void LogWriter::Append(const LogBatch& batch) {
     begin = record.end;
     last_index_ = record.index;
   }
-  AppendState();
+  AppendState(last_index_);
 }
 
-// As much of it as is true of the log so far.
-void LogWriter::AppendState() {
+// As much of it as is true of a log up to `end`.
+void LogWriter::AppendState(LogIndex end) {
   if (options_.bugs.skip_hard_state) return;
   raft::HardState state = state_;
-  state.commit = std::min(state.commit, last_index_);
+  state.commit = std::min(state.commit, end);
   wal_->AppendHardState(state);
 }
 

@@ -88,7 +88,7 @@ class LogWriter {
   void Run();
   Status WriteAll();
   void Append(const LogBatch& batch);
-  void AppendState();
+  void AppendState(LogIndex end);
   Status SaveSnapshot(const RaftSnapshot& snapshot);
   void Tell(raft::OutputSequence sequence);
   void TryAgain(const Status& status);

@@ -17,6 +17,7 @@ struct SimSeed {
 
 inline constexpr SimSeed kSimSeeds[] = {
     {1, 3, 20, "the first run there was"},
+    {6, 3, 20, "a commit index was logged before the entry it was of"},
 };
 
 }  // namespace strata::regress

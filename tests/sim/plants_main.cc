@@ -30,7 +30,7 @@ bool Find(const Plant& plant, const Flags& flags) {
     if (outcome.violation.empty()) continue;
     std::cout << "| " << plant.name << " | " << seed << " | "
               << static_cast<uint64_t>(simulated) << " s | "
-              << outcome.violation.substr(0, 90) << " |" << std::endl;
+              << outcome.violation << " |" << std::endl;
     return true;
   }
   std::cout << "| " << plant.name << " | not in " << flags.seeds << " | "
