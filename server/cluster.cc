@@ -131,7 +131,11 @@ Status Cluster::ApplyConfChange(const raft::ConfChange& change, Store* store) {
   if (!CheckLocked(change).ok()) return Status::Ok();
   if (change.type == raft::ConfChangeType::kRemoveNode) {
     membership_.members.erase(change.node);
-    membership_.removed.push_back(change.node);
+    // In order, so that equal clusters compare equal.
+    auto& removed = membership_.removed;
+    removed.insert(
+        std::upper_bound(removed.begin(), removed.end(), change.node),
+        change.node);
     if (store != nullptr) {
       store->EraseRecord(Table::kMembers, HexId(change.node.value()));
       store->PutRecord(Table::kMembersRemoved, HexId(change.node.value()),
@@ -185,6 +189,7 @@ void Cluster::SaveMember(const MemberRecord& member, Store* store) {
 void Cluster::Replace(Membership membership) {
   const std::lock_guard lock(mutex_);
   membership_ = std::move(membership);
+  std::sort(membership_.removed.begin(), membership_.removed.end());
 }
 
 std::optional<MemberRecord> Cluster::Find(MemberId id) const {

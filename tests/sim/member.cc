@@ -26,6 +26,7 @@ void Member::Wipe() {
 
 Status Member::Start() {
   Kill();
+  if (env_->powered_off()) env_->Crash(PowerLoss::Random(seed_ + lives_));
   ++lives_;
   fatal_ = Status::Ok();
   const auto new_loop = [&](const char* name) {

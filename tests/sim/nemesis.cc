@@ -194,7 +194,9 @@ void Nemesis::StartLater(Member* member, Duration delay) {
     member->env()->SetCapacity(UINT64_MAX);
     std::erase(starting_, member);
     const Status started = member->Start();
-    if (started.ok() || member->powered_off()) return;
+    if (started.ok()) return;
+    // It lost power while it started.
+    if (member->powered_off()) return StartLater(member, Draw(10, 1000));
     Tell("does not start: " + started.message());
     if (started.code() == Code::kDataLoss) {
       unable_ =
