@@ -284,8 +284,7 @@ Status NodeImpl::Stop() {
 StatusOr<std::unique_ptr<Node>> Node::Open(const NodeOptions& options,
                                            const NodeWorld& world) {
   ASSIGN_OR_RETURN(DataDir dir, OpenDataDir(options, world));
-  // With a way to others there may be more members soon.
-  dir.alone = dir.alone && world.transport == nullptr;
+  dir.alone = dir.alone && !(options.joinable && world.transport != nullptr);
   auto node = std::make_unique<NodeImpl>(options, world, &dir);
   RETURN_IF_ERROR(node->Start(std::move(dir)));
   return node;

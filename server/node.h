@@ -49,6 +49,9 @@ struct NodeOptions {
   // As given to a new member; an existing directory keeps what it has, but for
   // the client URLs.
   std::vector<std::string> initial_advertise_peer_urls;
+  // A single member to which others can be added. It then is a cluster of one,
+  // whose puts cost a thread's wake-up more.
+  bool joinable = false;
   std::string initial_cluster =
       {};  // "name=url,name=url"; empty: this member alone
   std::string initial_cluster_token = "etcd-cluster";

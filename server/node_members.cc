@@ -46,8 +46,8 @@ Status NodeImpl::CheckTransport() const {
   return raft_ != nullptr
              ? Status::Ok()
              : UnimplementedError(
-                   "a single member without a way to others has no changes of "
-                   "members");
+                   "a single member can have others added only if it was "
+                   "started with --joinable and --listen-peer-urls");
 }
 
 void NodeImpl::ProposeConfChange(raft::ConfChange change,

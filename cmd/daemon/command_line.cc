@@ -258,6 +258,9 @@ void AddClusteringFlags(StratadOptions* options, FlagSet* flags) {
   flags->Add(SwitchFlag("pre-vote", &node->pre_vote,
                         "Ask whether an election can be won before holding "
                         "it."));
+  flags->Add(SwitchFlag("joinable", &node->joinable,
+                        "Strata's own: others can be added to this single "
+                        "member while it runs, at the cost of a slower put."));
   flags->Add(SwitchFlag("strict-reconfig-check", &node->strict_reconfig_check,
                         "Refuse changes of members that could cost the "
                         "quorum."));
