@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <shared_mutex>
 
@@ -83,8 +84,8 @@ StatusOr<HashKvResult> StoreImpl::HashKv(Revision revision) const {
 StatusOr<HashResult> StoreImpl::Hash() {
   const Time began = options_.flusher->Now();
   ASSIGN_OR_RETURN(const std::shared_ptr<const View> view, FlushedView());
-  std::vector<Table> tables;
-  for (int i = 0; i < kTableCount; ++i) tables.push_back(static_cast<Table>(i));
+  std::array<Table, kTableCount> tables;
+  for (int i = 0; i < kTableCount; ++i) tables[i] = static_cast<Table>(i);
   std::ranges::sort(tables, {}, TableName);
   uint32_t hash = crc32c::Value("");
   for (const Table table : tables) {

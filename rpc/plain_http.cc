@@ -263,7 +263,7 @@ void PlainHttp::RunChecks(const std::string& type,
 
 // Any key will do; there is none with an empty name.
 void PlainHttp::Read(bool serializable,
-                     std::function<void(const Status&)> done) const {
+                     const std::function<void(const Status&)>& done) const {
   const auto read = [node = options_.node, done](const Status& status) {
     if (!status.ok()) return done(status);
     done(node->store()->Range({.limit = 1, .keys_only = true}).status());

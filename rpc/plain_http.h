@@ -71,7 +71,8 @@ class PlainHttp {
                        std::vector<NamedCheck> checks);
   void RunChecks(const std::string& type, std::vector<NamedCheck> checks,
                  std::function<void(const Report&)> done);
-  void Read(bool serializable, std::function<void(const Status&)> done) const;
+  void Read(bool serializable,
+            const std::function<void(const Status&)>& done) const;
   // As Read, but for no longer than a request may take.
   void ReadInTime(bool serializable,
                   std::function<void(const Status&)> done) const;

@@ -44,7 +44,7 @@ class UnaryPlace {
   }
 
  private:
-  StatusOr<std::string> Read(std::string body) const {
+  StatusOr<std::string> Read(const std::string& body) const {
     JsonSplitter values(SIZE_MAX);
     values.Feed(body);
     values.End();

@@ -101,10 +101,10 @@ class StreamExchange : public HttpHandler,
   void OnWritable() override { Tell({.writable = true}); }
   void OnDone() override { Tell({.done = true}); }
 
-  void Tell(Happened news);
+  void Tell(const Happened& news);
 
  private:
-  void Process(Happened news);
+  void Process(const Happened& news);
   void Pump();
   void Deliver(std::string_view value);
   void Refuse(const Status& status);
@@ -177,7 +177,7 @@ void LineSink::FinishStream(const Status& status) {
   sink_->Finish();
 }
 
-void StreamExchange::Tell(Happened news) {
+void StreamExchange::Tell(const Happened& news) {
   {
     const std::lock_guard lock(mutex_);
     news_.body += news.body;
@@ -202,7 +202,7 @@ void StreamExchange::Tell(Happened news) {
   }
 }
 
-void StreamExchange::Process(Happened news) {
+void StreamExchange::Process(const Happened& news) {
   if (handler_ == nullptr) return;
   if (news.done) {
     handler_->OnDone();
