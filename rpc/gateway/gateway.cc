@@ -31,8 +31,8 @@ class UnaryPlace {
   UnaryPlace(const GatewayOptions& options, UnaryMethod method)
       : options_(options), method_(std::move(method)), codec_(method_.path) {}
 
-  void Serve(std::string body, const HttpReply& reply) const {
-    const StatusOr<std::string> request = Read(std::move(body));
+  void Serve(const std::string& body, const HttpReply& reply) const {
+    const StatusOr<std::string> request = Read(body);
     if (!request.ok()) {
       return reply(GatewayError(request.status(), options_.level));
     }
@@ -118,12 +118,10 @@ std::vector<HttpRoute> GatewayRoutes(const GatewayOptions& options,
     if (paths.empty()) continue;
     const auto place = std::make_shared<const UnaryPlace>(options, method);
     for (const std::string& path : paths) {
-      HttpRoute route =
-          WholeBodyRoute(path, max_body,
-                         [place](const HttpRequest&, std::string body,
-                                 const HttpReply& reply) {
-                           place->Serve(std::move(body), reply);
-                         });
+      HttpRoute route = WholeBodyRoute(
+          path, max_body,
+          [place](const HttpRequest&, const std::string& body,
+                  const HttpReply& reply) { place->Serve(body, reply); });
       routes.push_back(PostRoute(std::move(route), options.level));
     }
   }

@@ -198,7 +198,7 @@ void StreamExchange::Tell(const Happened& news) {
       }
       taken = std::exchange(news_, {});
     }
-    Process(std::move(taken));
+    Process(taken);
   }
 }
 
