@@ -8,8 +8,9 @@
 
 namespace strata {
 
-// Notices that there has been no leader for three election timeouts, as etcd
-// does before it ends the streams that ask for one. Thread-safe.
+// Looks for a leader once an election timeout, and notices when it has found
+// none three times in a row, as etcd does before it ends the streams that ask
+// for one. Thread-safe.
 class LeaderMonitor {
  public:
   // `lost` is called on `loop`, once for each such time.

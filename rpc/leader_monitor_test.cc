@@ -32,9 +32,9 @@ TEST(LeaderMonitorTest, TellsOnceAfterThreeTimeouts) {
   leader = true;
   world.RunFor(milliseconds(1000));
   leader = false;
-  world.RunFor(milliseconds(2000));
+  world.RunFor(milliseconds(2400));
   EXPECT_EQ(lost, 1);
-  world.RunFor(milliseconds(1000));
+  world.RunFor(milliseconds(200));  // the third look
   EXPECT_EQ(lost, 2);
   leader = true;
   world.RunFor(milliseconds(1000));

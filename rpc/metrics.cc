@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/process_stats.h"
+#include "base/status.h"
 #include "rpc/proto/rpc.pb.h"
 
 namespace strata {
@@ -20,26 +21,6 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 using Labels = std::vector<ClientMetric::Label>;
-
-// As Go's gRPC calls the codes.
-constexpr std::string_view kCodeNames[CallStats::kCodes] = {
-    "OK",
-    "Canceled",
-    "Unknown",
-    "InvalidArgument",
-    "DeadlineExceeded",
-    "NotFound",
-    "AlreadyExists",
-    "PermissionDenied",
-    "ResourceExhausted",
-    "FailedPrecondition",
-    "Aborted",
-    "OutOfRange",
-    "Unimplemented",
-    "Internal",
-    "Unavailable",
-    "DataLoss",
-    "Unauthenticated"};
 
 // The families as they are written down, one after another.
 class Families {
@@ -274,8 +255,9 @@ void AddCalls(const CallObserver& calls, Families* out) {
   for (const auto& call : calls.stats()) {
     for (size_t code = 0; code < CallStats::kCodes; ++code) {
       Labels labels = LabelsOf(*call);
-      labels.insert(labels.begin(),
-                    {"grpc_code", std::string(kCodeNames[code])});
+      labels.insert(
+          labels.begin(),
+          {"grpc_code", std::string(CodeName(static_cast<Code>(code)))});
       out->Sample(static_cast<double>(call->handled[code]), std::move(labels));
     }
   }

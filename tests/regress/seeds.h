@@ -17,7 +17,9 @@ struct SimSeed {
 
 inline constexpr SimSeed kSimSeeds[] = {
     {1, 3, 20, "the first run there was"},
-    {6, 3, 20, "a commit index was logged before the entry it was of"},
+    {6, 3, 20,
+     "with a planted bug: a commit index was logged before the entry it was "
+     "of"},
 };
 
 }  // namespace strata::regress
