@@ -22,6 +22,9 @@ namespace {
 // over ours is told so by us, in a Go server's words.
 constexpr uint64_t kHardLimitFactor = 4;
 
+// The one that waits for the disk, and the one that waits for the client.
+constexpr int kIdlePollThreads = 2;
+
 int Milliseconds(Duration duration) {
   const auto ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -69,7 +72,9 @@ class GrpcServerImpl : public GrpcServer {
                 .loop = loop,
                 .max_message_bytes =
                     options.max_request_bytes + limits::kGrpcOverheadBytes,
-                .has_leader = options.has_leader} {}
+                .has_leader = options.has_leader,
+                .idle_poll = &idle_poll_},
+        idle_poll_(options.idle_poll_time, kIdlePollThreads) {}
 
   Status Start(const GrpcServerOptions& options) {
     // Debian's Abseil looks for deadlocks at every lock that gRPC takes: 4 % of
@@ -127,6 +132,7 @@ class GrpcServerImpl : public GrpcServer {
   }
 
   GrpcShared shared_;
+  IdlePoll idle_poll_;
   std::vector<std::unique_ptr<GrpcWorker>> workers_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::unique_ptr<Loop>> threads_;

@@ -113,6 +113,7 @@ class GrpcWorker::Call : public GrpcEvent {
       return worker_->EndCall(this);
     }
     serving_ = true;
+    worker_->shared_->idle_poll->Touch();
     if (worker_->serving_.fetch_add(1, std::memory_order_relaxed) > 0) {
       worker_->crowd_ = kCrowdCalls;
     }

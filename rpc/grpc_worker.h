@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/combining_loop.h"
+#include "base/idle_poll.h"
 #include "base/loop.h"
 #include "base/status.h"
 #include "rpc/grpc_event.h"
@@ -44,6 +45,7 @@ struct GrpcShared {
   // Messages beyond it are refused in the words of a Go server.
   uint64_t max_message_bytes = 0;
   std::function<bool()> has_leader = {};  // see GrpcServerOptions
+  IdlePoll* idle_poll = nullptr;
 };
 
 // A completion queue, and the calls and streams that came in on it. One thread

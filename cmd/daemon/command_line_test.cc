@@ -132,6 +132,7 @@ TEST(CommandLineTest, EveryFlagArrives) {
                "--grpc-keepalive-min-time=17s",
                "--grpc-keepalive-timeout=18s",
                "--grpc-threads=19",
+               "--idle-poll-time=27us",
                "--initial-cluster=n=http://127.0.0.1:22",
                "--initial-cluster-token=t",
                "--initial-cluster-state=existing",
@@ -157,6 +158,7 @@ TEST(CommandLineTest, EveryFlagArrives) {
   EXPECT_EQ(options.grpc.keepalive_min_time, std::chrono::seconds(17));
   EXPECT_EQ(options.grpc.keepalive_timeout, std::chrono::seconds(18));
   EXPECT_EQ(options.grpc.threads, 19);
+  EXPECT_EQ(options.grpc.idle_poll_time, std::chrono::microseconds(27));
   EXPECT_EQ(options.node.initial_cluster, "n=http://127.0.0.1:22");
   EXPECT_EQ(options.node.initial_cluster_token, "t");
   EXPECT_TRUE(options.join_existing);
