@@ -22,14 +22,18 @@ void CombiningLoop::Post(Function function) {
 }
 
 void CombiningLoop::FindRunner(Lock lock) {
-  // A runner looks again, and so does a caller that has not slept yet.
-  if (posted_.empty() || !Nobody() || callers_ > sleepers_) return;
-  if (sleepers_ > 0) {
-    wake_.notify_one();
-  } else {
+  // A runner looks again, and so does a caller that is awake.
+  if (posted_.empty() || !Nobody() || callers_ > 0) return;
+  if (sleepers_.empty()) {
     lock.unlock();
     helper_->Post([this] { RunRest(); });
+    return;
   }
+  const std::shared_ptr<Sleeper> next = std::move(sleepers_.back());
+  sleepers_.pop_back();
+  ++callers_;
+  lock.unlock();
+  next->woken.release();
 }
 
 Loop::TimerId CombiningLoop::After(Duration delay, Function function) {
@@ -51,19 +55,33 @@ void CombiningLoop::RunUntilDone(const bool* done,
     ++callers_;
   }
   start();
+  Sleepers finished;
   Lock lock(mutex_);
   // What a runner does is seen only once it has ended: `done` needs no lock.
   while (!Nobody() || !*done) {
     if (Nobody() && !posted_.empty()) {
-      RunBatch(&lock);
-    } else {
-      ++sleepers_;
-      wake_.wait(lock);
-      --sleepers_;
+      Wake(&finished);
+      RunBatch(&lock, &finished);
+      continue;
     }
+    Wake(&finished);
+    const auto self = std::make_shared<Sleeper>(done);
+    sleepers_.push_back(self);
+    --callers_;
+    lock.unlock();
+    self->woken.acquire();
+    if (self->finished) return;
+    lock.lock();
   }
   --callers_;
+  // The next runner first: it has the disk to start.
   FindRunner(std::move(lock));
+  Wake(&finished);
+}
+
+void CombiningLoop::Wake(Sleepers* sleepers) {
+  for (const auto& sleeper : *sleepers) sleeper->woken.release();
+  sleepers->clear();
 }
 
 bool CombiningLoop::RunAfter(const std::function<void()>& start) {
@@ -74,13 +92,15 @@ bool CombiningLoop::RunAfter(const std::function<void()>& start) {
   start();
   Lock lock(mutex_);
   const bool runs = Nobody() && !posted_.empty();
-  if (runs) RunBatch(&lock);
+  Sleepers finished;
+  if (runs) RunBatch(&lock, &finished);
   --callers_;
   FindRunner(std::move(lock));
+  Wake(&finished);
   return runs;
 }
 
-void CombiningLoop::RunBatch(Lock* lock) {
+void CombiningLoop::RunBatch(Lock* lock, Sleepers* finished) {
   runner_ = std::this_thread::get_id();
   batch_.swap(posted_);
   lock->unlock();
@@ -91,12 +111,21 @@ void CombiningLoop::RunBatch(Lock* lock) {
   batch_.clear();
   lock->lock();
   runner_ = std::thread::id();
-  if (sleepers_ > 0) wake_.notify_all();
+  std::erase_if(sleepers_, [&](const std::shared_ptr<Sleeper>& sleeper) {
+    if (!*sleeper->done) return false;
+    sleeper->finished = true;
+    finished->push_back(sleeper);
+    return true;
+  });
 }
 
 void CombiningLoop::RunRest() {
+  Sleepers finished;
   Lock lock(mutex_);
-  while (Nobody() && !posted_.empty()) RunBatch(&lock);
+  while (Nobody() && !posted_.empty()) {
+    RunBatch(&lock, &finished);
+    Wake(&finished);
+  }
 }
 
 }  // namespace strata

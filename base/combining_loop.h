@@ -1,10 +1,10 @@
 #ifndef STRATA_BASE_COMBINING_LOOP_H_
 #define STRATA_BASE_COMBINING_LOOP_H_
 
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,7 +17,8 @@ namespace strata {
 // runs the posted functions itself instead of waking a thread and waiting for
 // it, which saves two thread switches. With several waiting callers one runs
 // while the others sleep, and leaves as soon as it has its own answer. A thread
-// of the loop's own runs what nobody waits for, and timers.
+// of the loop's own runs what nobody waits for, and timers. Who sleeps is woken
+// once: when it has its answer, or as the next to run.
 //
 //   bool done = false;
 //   loop.RunUntilDone(&done, [&] { Start([&] { done = true; }); });
@@ -50,22 +51,33 @@ class CombiningLoop : public Loop {
  private:
   using Lock = std::unique_lock<std::mutex>;
 
-  // Takes all that is posted and runs it without the lock, then wakes those
-  // who sleep. REQUIRES: nobody runs.
-  void RunBatch(Lock* lock);
-  void RunRest();  // on helper_
+  // A caller of RunUntilDone that has nothing to do.
+  struct Sleeper {
+    const bool* const done;
+    bool finished = false;  // of what it waits for; read after `woken`
+    std::binary_semaphore woken{0};
+  };
+  // Shared, as one that has been woken does not wait for its waker to be done
+  // with it.
+  using Sleepers = std::vector<std::shared_ptr<Sleeper>>;
+
+  // Takes all that is posted and runs it without the lock. Adds to `finished`
+  // those who then have what they waited for; they are to be woken.
+  // REQUIRES: nobody runs.
+  void RunBatch(Lock* lock, Sleepers* finished);
+  static void Wake(Sleepers* sleepers);  // and clears them
+  void RunRest();                        // on helper_
   // Sees to it that somebody runs what is posted.
   void FindRunner(Lock lock);
   bool Nobody() const { return runner_ == std::thread::id(); }
 
   mutable std::mutex mutex_;
-  std::condition_variable wake_;
   // Guarded by mutex_.
   std::vector<Function> posted_;
   std::vector<Function> batch_;  // the runner's, without the lock
   std::thread::id runner_;       // none: nobody runs
-  int callers_ = 0;              // in RunUntilDone or RunAfter: will look
-  int sleepers_ = 0;             // of these, in wake_
+  int callers_ = 0;              // awake in RunUntilDone or RunAfter: will look
+  Sleepers sleepers_;
 
   // The last to be made and the first to end: it calls all of the above.
   std::unique_ptr<Loop> helper_;

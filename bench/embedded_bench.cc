@@ -23,19 +23,22 @@ namespace {
 constexpr size_t kValueBytes = 256;
 constexpr size_t kLoggedBytes = 352;  // of such a put
 
+// The log's segments are filled with zeros when it is new; until that is done
+// the disk is not the puts' alone.
+constexpr std::chrono::seconds kSettling(5);
+
 std::unique_ptr<Db> OpenFresh(DurabilityMode mode) {
   const std::string directory = JoinPath(BenchScratch(), "embedded");
   CHECK_OK(Env::Posix()->RemoveAll(directory));
   auto db = Db::Open(directory, {.durability = {.mode = mode}});
   CHECK_OK(db);
+  std::this_thread::sleep_for(kSettling);
   return *std::move(db);
 }
 
 void DurablePutOfOneThread(benchmark::State& state) {
   const std::unique_ptr<Db> db = OpenFresh(DurabilityMode::kEachWrite);
   BareFile bare;
-  // Log segments are being filled with zeros meanwhile.
-  std::this_thread::sleep_for(std::chrono::seconds(5));
   const std::string record(kLoggedBytes, 'x');
   const std::string value(kValueBytes, 'v');
   Times bare_times, put_times;
