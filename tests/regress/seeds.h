@@ -20,6 +20,9 @@ inline constexpr SimSeed kSimSeeds[] = {
     {6, 3, 20,
      "with a planted bug: a commit index was logged before the entry it was "
      "of"},
+    {1368, 3, 20,
+     "the checker: a late answer to one grant was taken for that to the next, "
+     "which had another time to live"},
 };
 
 }  // namespace strata::regress

@@ -41,14 +41,15 @@ struct Workload::Call {
 
 struct Workload::Lease {
   size_t number = 0;
-  int64_t id = 0;  // 0: there is none
+  uint64_t grants = 0;  // asked for; the last one counts
+  int64_t id = 0;       // 0: there is none
   int64_t ttl = 0;
-  std::string key;
+  std::string key = {};
   bool has_key = false;
   bool busy = false;
   bool giving_up = false;  // is not renewed any more
   Time alive_until{};      // as its holder was told
-  std::optional<Time> ended;
+  std::optional<Time> ended = {};
 };
 
 struct Workload::Watching {
@@ -402,9 +403,7 @@ void Workload::TickLease(Lease* lease) {
 }
 
 void Workload::GrantLease(Lease* lease, Member* member) {
-  const size_t number = lease->number;
-  *lease = Lease();
-  lease->number = number;
+  *lease = Lease{.number = lease->number, .grants = lease->grants + 1};
   lease->ttl = static_cast<int64_t>(random_.Between(2, 5));
   const int64_t id = member->node()->NewLeaseId().value();
   auto call = std::make_shared<Call>();
@@ -415,7 +414,10 @@ void Workload::GrantLease(Lease* lease, Member* member) {
   lease->busy = true;
   lease->key = "lease" + std::to_string(id);
   member->node()->Propose(
-      &call->request, [this, call, lease, id](StatusOr<ApplyResult> result) {
+      &call->request, [this, call, lease, id, grant_number = lease->grants](
+                          const StatusOr<ApplyResult>& result) {
+        // A late answer is of a lease that nobody waits for any more.
+        if (lease->grants != grant_number) return;
         lease->busy = false;
         if (!result.ok()) return;
         lease->id = id;
@@ -423,8 +425,8 @@ void Workload::GrantLease(Lease* lease, Member* member) {
         lease_of_[id] = lease;
       });
   // A member that goes down answers nothing.
-  loop_->After(std::chrono::seconds(10), [lease, call] {
-    if (call.use_count() > 0) lease->busy = false;
+  loop_->After(std::chrono::seconds(10), [lease, at = lease->grants] {
+    if (lease->grants == at) lease->busy = false;
   });
 }
 
