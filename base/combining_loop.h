@@ -53,6 +53,8 @@ class CombiningLoop : public Loop {
 
   // A caller of RunUntilDone that has nothing to do.
   struct Sleeper {
+    explicit Sleeper(const bool* awaited) : done(awaited) {}
+
     const bool* const done;
     bool finished = false;  // of what it waits for; read after `woken`
     std::binary_semaphore woken{0};
