@@ -50,6 +50,10 @@ struct RangeRequest {
   // 0: no bound; inclusive.
   Revision min_mod_revision{}, max_mod_revision{};
   Revision min_create_revision{}, max_create_revision{};
+  // For one that is read in pieces, each from the last key of the one before:
+  bool uncounted = false;  // `count` is not wanted: it may need all the keys
+  // Of key-values; fewer are `more`, but at least one comes. 0: no bound.
+  uint64_t max_bytes = 0;
 };
 
 // KeyValues in their stored encoding (mvccpb.KeyValue), ready for the wire:

@@ -198,8 +198,15 @@ StatusOr<RangeResult> StoreImpl::RangeMany(
   }
   result.kvs.reserve(found.size());
   Gatherer gatherer(request, std::move(selection.state));
+  uint64_t bytes = 0;
   for (const KeyState& key : found) {
     RETURN_IF_ERROR(gatherer.Add(key.id, &result));
+    bytes += result.kvs.back().size();
+    const bool too_much = request.max_bytes > 0 && bytes > request.max_bytes;
+    if (!too_much || result.kvs.size() == 1) continue;
+    result.kvs.pop_back();
+    result.more = true;
+    break;
   }
   gatherer.Finish(&result);
   return result;
@@ -263,7 +270,9 @@ Status StoreImpl::Pin(const RangeRequest& request,
       CheckRevision(selection->at, selection->current, compact_revision_));
   selection->state = ForOneRange(state_);
   // The counts of the index are those after its last change.
-  if (selection->at >= index_.newest()) {
+  if (request.uncounted) {
+    selection->counted = true;
+  } else if (selection->at >= index_.newest()) {
     selection->counted = true;
     selection->count = index_.CountLive(request.range);
   }

@@ -91,6 +91,12 @@ size_t KeyValuesSize(const RangeResult& result) {
   return size;
 }
 
+void WriteKeyValues(const RangeResult& result, Writer* out) {
+  for (std::string_view kv : result.kvs) {
+    out->Bytes(etcdserverpb::RangeResponse::kKvsFieldNumber, kv);
+  }
+}
+
 size_t SizeOf(const ResponseHeader& header, const RangeResult& result) {
   return BytesSize(SizeOf(header)) + KeyValuesSize(result) +
          IntSize(result.more) + IntSize(static_cast<uint64_t>(result.count));
@@ -100,7 +106,7 @@ void Write(const ResponseHeader& header, const RangeResult& result,
            Writer* out) {
   using Proto = etcdserverpb::RangeResponse;
   Write(header, out);
-  for (std::string_view kv : result.kvs) out->Bytes(Proto::kKvsFieldNumber, kv);
+  WriteKeyValues(result, out);
   out->Int(Proto::kMoreFieldNumber, result.more);
   out->Int(Proto::kCountFieldNumber, static_cast<uint64_t>(result.count));
 }
@@ -198,6 +204,23 @@ std::string Encode(ResponseHeader header, const Result& result) {
 std::string EncodeRangeResponse(ResponseHeader header,
                                 const RangeResult& result) {
   return Encode(header, result);
+}
+
+std::string EncodeRangePiece(const RangeResult& piece,
+                             const ResponseHeader* header) {
+  using Proto = etcdserverpb::RangeStreamResponse;
+  const size_t size =
+      header == nullptr ? KeyValuesSize(piece) : SizeOf(*header, piece);
+  std::string message(BytesSize(size), '\0');
+  Writer out(message.data());
+  out.Message(Proto::kRangeResponseFieldNumber, size);
+  if (header == nullptr) {
+    WriteKeyValues(piece, &out);
+  } else {
+    Write(*header, piece, &out);
+  }
+  CHECK(out.end() == message.data() + message.size());
+  return message;
 }
 
 std::string EncodePutResponse(ResponseHeader header, const PutResult& result) {

@@ -22,6 +22,10 @@ struct ResponseHeader {
 // The header's revision is the result's; that of `header` is not looked at.
 std::string EncodeRangeResponse(ResponseHeader header,
                                 const RangeResult& result);
+// A piece of the same, as a RangeStreamResponse: the key-values alone or, with
+// a header, which is taken as it is, everything.
+std::string EncodeRangePiece(const RangeResult& piece,
+                             const ResponseHeader* header);
 std::string EncodePutResponse(ResponseHeader header, const PutResult& result);
 std::string EncodeDeleteRangeResponse(ResponseHeader header,
                                       const DeleteRangeResult& result);

@@ -6,6 +6,7 @@
 
 #include "rpc/lease_stream.h"
 #include "rpc/propose.h"
+#include "rpc/range_stream.h"
 #include "rpc/snapshot_stream.h"
 #include "server/errors.h"
 
@@ -226,9 +227,9 @@ std::vector<UnaryMethod> Services::Methods() {
 }
 
 std::vector<StreamMethod> Services::Streams() {
-  std::vector<StreamMethod> streams = {watch_.Watch(),
-                                       LeaseKeepAliveMethod(node_),
-                                       SnapshotMethod(node_, loops_.copier)};
+  std::vector<StreamMethod> streams = {
+      watch_.Watch(), RangeStreamMethod(node_, loops_.worker),
+      LeaseKeepAliveMethod(node_), SnapshotMethod(node_, loops_.copier)};
   for (auto& more : {lock_.Streams(), election_.Streams()}) {
     streams.insert(streams.end(), more.begin(), more.end());
   }
