@@ -27,7 +27,7 @@ class Member(server.Server):
 
     @property
     def peer_url(self):
-        return f"{self.scheme}://127.0.0.1:{self.peer_port}"
+        return f"{self.scheme}://{self.host}:{self.peer_port}"
 
     def launch(self):
         command = [
@@ -35,8 +35,8 @@ class Member(server.Server):
             self.binary,
             f"--name={self.name}",
             f"--data-dir={self.data_dir}",
-            f"--listen-client-urls=http://127.0.0.1:{self.client_port}",
-            f"--advertise-client-urls=http://127.0.0.1:{self.client_port}",
+            f"--listen-client-urls=http://{self.endpoint}",
+            f"--advertise-client-urls=http://{self.endpoint}",
             f"--listen-peer-urls={self.peer_url}",
             f"--initial-advertise-peer-urls={self.peer_url}",
             f"--initial-cluster={self.initial}",

@@ -55,6 +55,8 @@ class Server:
     removes what it made. A data directory that the caller gives is kept.
     """
 
+    host = "127.0.0.1"
+
     def __init__(self, binary, data_dir=None, flags=(), level="3.4", wrap=(), client_port=None):
         """`wrap` is a command that runs the command given to it, as nsenter does;
         `client_port` the port at each start, otherwise a free one."""
@@ -72,7 +74,7 @@ class Server:
 
     @property
     def endpoint(self):
-        return f"127.0.0.1:{self.client_port}"
+        return f"{self.host}:{self.client_port}"
 
     def __enter__(self):
         try:

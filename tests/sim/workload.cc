@@ -210,23 +210,14 @@ void Workload::Propose(
       });
 }
 
-// Real time: what was known to anybody when this was asked is in the answer,
-// and a change comes after it.
-bool Workload::Sees(const Shared& call, int64_t revision, bool changed) {
+testing::Truth::Asked Workload::Asked(const Shared& call) {
+  return {.what = call->what, .floor = call->floor};
+}
+
+// Brings the truth up to what the member has; the answer may be of that.
+void Workload::Told(const Shared& call, int64_t revision) {
   truth_->Look(call->member);
-  if (revision < call->floor + (changed ? 1 : 0)) {
-    truth_->Violated(call->what + " was answered with revision " +
-                     std::to_string(revision) + ", but " +
-                     std::to_string(call->floor) +
-                     " was known before it was asked");
-  }
-  if (revision > truth_->known()) {
-    truth_->Violated(call->what + " was answered with revision " +
-                     std::to_string(revision) +
-                     ", which the member itself does not have");
-  }
   told_ = std::max(told_, revision);
-  return truth_->violation().empty();
 }
 
 // --- operations ---
@@ -243,9 +234,8 @@ void Workload::Put(size_t client, Member* member) {
             if (put == nullptr)
               return truth_->Violated("a put has another answer");
             const int64_t revision = put->revision.value();
-            if (Sees(ended, revision, true)) {
-              truth_->Acknowledged(revision, key, value);
-            }
+            Told(ended, revision);
+            truth_->CheckPut(Asked(ended), key, value, revision);
             End(ended, Status::Ok(), std::to_string(revision));
           });
 }
@@ -261,17 +251,8 @@ void Workload::Delete(size_t client, Member* member) {
           "a delete has another "
           "answer");
     const int64_t revision = deleted->revision.value();
-    const bool changed = deleted->deleted > 0;
-    if (Sees(ended, revision, changed)) {
-      const bool before =
-          truth_->At(key, revision - (changed ? 1 : 0)) != nullptr;
-      const bool after = truth_->At(key, revision) != nullptr;
-      if (before != changed || after) {
-        truth_->Violated(ended->what + " was answered " +
-                         std::to_string(deleted->deleted) + " at revision " +
-                         std::to_string(revision) + ": not so");
-      }
-    }
+    Told(ended, revision);
+    truth_->CheckDelete(Asked(ended), key, deleted->deleted, revision);
     End(ended, Status::Ok(), std::to_string(revision));
   });
 }
@@ -299,34 +280,22 @@ void Workload::Txn(size_t client, Member* member) {
                                              const ApplyResult& result) {
     const auto* answer = std::get_if<TxnResult>(&result);
     if (answer == nullptr) return truth_->Violated("a txn has another answer");
-    if (Sees(ended, answer->revision.value(), answer->succeeded)) {
-      CheckTxn(ended, *answer, key, expected, value);
-    }
+    Told(ended, answer->revision.value());
+    const auto* range =
+        answer->succeeded
+            ? nullptr
+            : std::get_if<RangeResult>(&answer->responses.front());
+    truth_->CheckSwap(Asked(ended),
+                      {.key = key,
+                       .expected = expected,
+                       .value = value,
+                       .succeeded = answer->succeeded,
+                       .found = range != nullptr && !range->kvs.empty()},
+                      answer->revision.value());
     End(ended, Status::Ok(),
         std::string(answer->succeeded ? "put at " : "other at ") +
             std::to_string(answer->revision.value()));
   });
-}
-
-void Workload::CheckTxn(const Shared& call, const TxnResult& result,
-                        const std::string& key, int64_t expected,
-                        const std::string& value) {
-  const int64_t revision = result.revision.value();
-  const Truth::Version* const compared =
-      truth_->At(key, result.succeeded ? revision - 1 : revision);
-  const int64_t found = compared == nullptr ? 0 : compared->revision;
-  if ((found == expected) != result.succeeded) {
-    return truth_->Violated(call->what +
-                            (result.succeeded ? " held" : " failed") +
-                            " at revision " + std::to_string(revision) +
-                            ", where the key is of " + std::to_string(found));
-  }
-  if (result.succeeded) return truth_->Acknowledged(revision, key, value);
-  const auto* range = std::get_if<RangeResult>(&result.responses.front());
-  CHECK(range != nullptr);
-  if (range->kvs.empty() != (compared == nullptr)) {
-    truth_->Violated(call->what + " read a key that is there or not");
-  }
 }
 
 void Workload::Read(size_t client, Member* member, bool linearizable) {
@@ -354,22 +323,16 @@ void Workload::ReadStore(const Shared& call, const std::string& key,
   if (!result.ok()) return End(call, result.status(), "");
   const int64_t revision = result->revision.value();
   if (!linearizable) call->floor = 0;
-  if (!Sees(call, revision, false)) {
-    return End(call, Status::Ok(), std::to_string(revision));
-  }
-  const auto expected = truth_->Range(key, end, revision);
-  bool same = expected.size() == result->kvs.size();
-  for (size_t i = 0; same && i < expected.size(); ++i) {
-    const auto kv = DecodeKeyValue(result->kvs[i]);
+  Told(call, revision);
+  std::vector<testing::Truth::ReadKey> read;
+  for (const auto& bytes : result->kvs) {
+    const auto kv = DecodeKeyValue(bytes);
     CHECK_OK(kv);
-    same = kv->key == expected[i].first &&
-           kv->value == expected[i].second->value &&
-           kv->mod_revision.value() == expected[i].second->revision;
+    read.push_back({.key = std::string(kv->key),
+                    .value = std::string(kv->value),
+                    .revision = kv->mod_revision.value()});
   }
-  if (!same) {
-    truth_->Violated(call->what + " at revision " + std::to_string(revision) +
-                     " is not what was there");
-  }
+  truth_->CheckRead(Asked(call), key, end, read, revision);
   End(call, Status::Ok(), std::to_string(revision));
 }
 

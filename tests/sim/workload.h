@@ -71,15 +71,13 @@ class Workload {
   Shared NewCall(size_t client, Member* member, std::string what);
   void Propose(const Shared& call,
                std::function<void(const Shared&, const ApplyResult&)> done);
-  // `revision` is of an answer that `call` got: the truth is looked up to it.
-  bool Sees(const Shared& call, int64_t revision, bool changed);
+  // `call` is answered with `revision`.
+  void Told(const Shared& call, int64_t revision);
+  static testing::Truth::Asked Asked(const Shared& call);
 
   void Put(size_t client, Member* member);
   void Delete(size_t client, Member* member);
   void Txn(size_t client, Member* member);
-  void CheckTxn(const Shared& call, const TxnResult& result,
-                const std::string& key, int64_t expected,
-                const std::string& value);
   void Read(size_t client, Member* member, bool linearizable);
   void ReadStore(const Shared& call, const std::string& key,
                  const std::string& end, bool linearizable);
