@@ -6,6 +6,8 @@ the rounds) beside the targets.
   bazel build -c opt //cmd:stratad //bench:server_bench
   bench/cluster_compare.py              # --rounds 3 --seconds 3 for figures of record
   bench/cluster_compare.py --deaths 10  # and the time without puts after a leader's death
+  bench/cluster_compare.py --join 1000  # alone: a new member gets a store of so many
+                                        # MB under 4,000 puts/s, with and without zstd
 
 CPU is that of all three members, per put. Figures move with the machine's load:
 compare within a run only.
@@ -130,6 +132,61 @@ def death(some):
     return gaps.longest(start)
 
 
+JOIN_RATE = 4000
+JOIN_VALUE_BYTES = 4096
+
+
+def puts(args, leader, seconds):
+    """What puts at a fixed rate took; `seconds` or, if None, until its input ends."""
+    command = [args.bench, "--op=put", f"--target={leader.endpoint}", "--outstanding=64", "--connections=8",
+               f"--keys={args.keys}", "--value-bytes=256", f"--rate={JOIN_RATE}", "--warm-up-ms=500"]
+    command += ["--until-input-ends"] if seconds is None else [f"--duration-ms={int(seconds * 1000)}"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def ended(load):
+    output, _ = load.communicate()
+    if load.returncode:
+        raise SystemExit("the load failed")
+    return json.loads(output)
+
+
+def sent_bytes(member):
+    page = http.client.HTTPConnection("127.0.0.1", member.client_port, timeout=20)
+    page.request("GET", "/metrics")
+    lines = page.getresponse().read().decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("etcd_network_peer_sent_bytes_total{"))
+
+
+def join(args, compressed):
+    """A learner comes to a store of args.join MB; what its snapshot took, and the puts beside it."""
+    flags = ["--log-level=info", "--snapshot-catchup-entries=1000", "--snapshot-count=10000",
+             f"--snapshot-send-compressed={'true' if compressed else 'false'}"]
+    with cluster.Cluster([args.stratad] * 3, flags=flags) as some:
+        leader = some.leader()
+        fill = [args.bench, "--op=put", f"--target={leader.endpoint}", "--outstanding=64", "--connections=8",
+                f"--keys={args.join << 20}", f"--value-bytes={JOIN_VALUE_BYTES}", "--warm-up-ms=0",
+                f"--calls={(args.join << 20) // JOIN_VALUE_BYTES}", "--duration-ms=600000"]
+        subprocess.run(fill, check=True, stdout=subprocess.DEVNULL)
+        time.sleep(2)
+        term = leader.status()["raftTerm"]
+        before = ended(puts(args, leader, 10))
+        load = puts(args, leader, None)
+        time.sleep(2)
+        bytes_before, start = sent_bytes(leader), time.monotonic()
+        learner = some.add(args.stratad, through=leader)
+        cluster.wait("the snapshot", lambda: "received a snapshot" in learner.log(), 300, learner.log_tail)
+        took, sent = time.monotonic() - start, sent_bytes(leader) - bytes_before
+        cluster.wait("the new member", lambda: "installed a snapshot" in learner.log(), 300, learner.log_tail)
+        during = ended(load)
+        changed = leader.status()["raftTerm"] != term or some.leader() is not leader
+        some.check_equal(120)
+    print(f"join, {'zstd' if compressed else 'plain'}: {args.join} MB in {took:.1f} s, {sent / 1e6:.0f} MB sent to all; "
+          f"{JOIN_RATE} puts/s: p50 {before['p50_us']:.0f} -> {during['p50_us']:.0f} us, p99 {before['p99_us']:.0f} -> "
+          f"{during['p99_us']:.0f} us; the leader {'has changed' if changed else 'is the same'}", flush=True)
+    return not changed and during["p99_us"] <= 2 * before["p99_us"]
+
+
 def targets(found):
     for what, samples in found["strata"].items():
         theirs = found["etcd"][what]
@@ -146,9 +203,14 @@ def main():
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--keys", type=int, default=10000)
     parser.add_argument("--deaths", type=int, default=0)
+    parser.add_argument("--join", type=int, default=0, metavar="MB")
     parser.add_argument("--bench", default=str(TOP / "bazel-bin/bench/server_bench"))
     parser.add_argument("--stratad", default=str(TOP / "bazel-bin/cmd/stratad"))
     args = parser.parse_args()
+    if args.join:
+        kept = [join(args, compressed) for compressed in (True, False)]
+        print("ok" if all(kept) else "MISSED", "no other leader, and p99 at most doubled")
+        sys.exit(0 if all(kept) else 1)
     binaries = {"strata": args.stratad, "etcd": server.ETCD}
     found = {name: {} for name in binaries}
     gaps = {name: [] for name in binaries}

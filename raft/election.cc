@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -11,6 +12,17 @@ void Raft::TickElection() {
   if (election_elapsed_ < election_timeout_ || !Promotable()) return;
   election_elapsed_ = 0;
   StartElection(/*transfer=*/false);
+}
+
+// Those who find it out with us ask at different ticks. Who has not found it
+// out refuses us, and will not refuse once it has; so too early costs no more
+// than an election timeout.
+void Raft::ReportGone(MemberId member) {
+  constexpr uint32_t kSpreadTicks = 3;
+  if (follower() == nullptr || leader() != member) return;
+  BecomeFollower(term_, MemberId());
+  election_timeout_ = 1 + static_cast<uint32_t>(random_.Below(
+                              std::min(kSpreadTicks, options_.election_ticks)));
 }
 
 void Raft::Campaign() { StartElection(/*transfer=*/false); }

@@ -94,6 +94,10 @@ class Raft {
   void TransferLeadership(MemberId to);
   // Do not wait for the election timeout.
   void Campaign();
+  // The process of `member` is not there: its machine refuses connections. If
+  // we took it for the leader, we do not wait for the election timeout to find
+  // that it is dead. A hint: nothing depends on it.
+  void ReportGone(MemberId member);
   // The transport could not deliver to `member`: stop sending ahead.
   void ReportUnreachable(MemberId member);
   // Every kSnapshot message must be answered by this: whether `member` has got

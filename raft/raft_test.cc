@@ -102,6 +102,9 @@ class Story {
       cluster_->Transfer(Id(command), Id(command, 1));
     } else if (name == "change" || name == "leave") {
       return Change(command);
+    } else if (name == "gone") {
+      cluster_->raft(Id(command))->ReportGone(Id(command, 1));
+      cluster_->Pump(Id(command));
     } else if (name == "unreachable") {
       cluster_->raft(Id(command))->ReportUnreachable(Id(command, 1));
       cluster_->Pump(Id(command));

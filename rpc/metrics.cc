@@ -42,7 +42,10 @@ class Families {
     Sample(1, {{label, std::move(value)}});
   }
   void Histogram(const char* name, const char* help,
-                 const HistogramValue& value);
+                 const HistogramValue& value) {
+    Family(name, help, MetricType::Histogram);
+    AddHistogram(value, {});
+  }
 
   // Begins one with labels; its samples follow.
   void Family(const char* name, const char* help, MetricType type) {
@@ -56,6 +59,7 @@ class Families {
     metric.gauge.value = value;
     families_.back().metric.push_back(std::move(metric));
   }
+  void AddHistogram(const HistogramValue& value, Labels labels);
 
   std::string Text() const {
     return prometheus::TextSerializer().Serialize(families_);
@@ -65,10 +69,9 @@ class Families {
   std::vector<MetricFamily> families_;
 };
 
-void Families::Histogram(const char* name, const char* help,
-                         const HistogramValue& value) {
-  Family(name, help, MetricType::Histogram);
+void Families::AddHistogram(const HistogramValue& value, Labels labels) {
   ClientMetric metric;
+  metric.label = std::move(labels);
   uint64_t count = 0;
   for (size_t place = 0; place < value.counts.size(); ++place) {
     count += value.counts[place];
@@ -102,7 +105,8 @@ void AddMember(Node* node, Families* out) {
   out->Gauge("etcd_server_is_learner", "Whether this member is a learner.",
              self != membership.members.end() && self->second.is_learner);
   out->Counter("etcd_server_leader_changes_seen_total",
-               "Changes of the leader that this member saw.", led);
+               "Changes of the leader that this member saw.",
+               node->stats().leader_changes);
   out->Gauge("etcd_server_proposals_committed_total",
              "Index of the last entry that was decided.",
              raft.committed.value());
@@ -282,6 +286,93 @@ void AddCalls(const CallObserver& calls, Families* out) {
   }
 }
 
+using peer::PeerStats;
+
+Labels Of(const char* direction, const PeerStats& peer) {
+  return {{direction, HexId(peer.member.value())}};
+}
+
+// Bounds as etcd's: 0.1 ms, doubled.
+HistogramValue RoundTrips(const PeerStats& peer) {
+  static constexpr auto kBounds =
+      DoublingBounds<PeerStats::kRoundTripBuckets - 1>(0.0001);
+  return {.bounds = kBounds,
+          .counts = {peer.round_trips.begin(), peer.round_trips.end()},
+          .sum = std::chrono::duration<double>(peer.round_trips_total).count()};
+}
+
+void AddPeerCounts(const std::vector<PeerStats>& peers, Families* out) {
+  const auto count = [&](const char* name, const char* help,
+                         const char* direction, uint64_t PeerStats::*value) {
+    out->Family(name, help, MetricType::Counter);
+    for (const PeerStats& peer : peers) {
+      out->Sample(static_cast<double>(peer.*value), Of(direction, peer));
+    }
+  };
+  count("etcd_network_peer_sent_bytes_total", "Bytes sent to a member.", "To",
+        &PeerStats::sent_bytes);
+  count("etcd_network_peer_received_bytes_total",
+        "Bytes received from a member.", "From", &PeerStats::received_bytes);
+  count("etcd_network_peer_sent_failures_total",
+        "Messages to a member that were lost.", "To",
+        &PeerStats::sent_failures);
+  out->Family("etcd_network_peer_round_trip_time_seconds",
+              "To a member and back.", MetricType::Histogram);
+  for (const PeerStats& peer : peers) {
+    out->AddHistogram(RoundTrips(peer), Of("To", peer));
+  }
+}
+
+// `direction`: of the label, "To" or "From"; `verb` as in the metric's name.
+void AddSnapshots(const std::vector<PeerStats>& peers, const char* direction,
+                  const std::string& verb,
+                  peer::SnapshotStats PeerStats::*snapshots, Families* out) {
+  const std::string prefix = "etcd_network_snapshot_" + verb + "_";
+  const auto each = [&](const char* name, const char* help, MetricType type,
+                        uint64_t peer::SnapshotStats::*value) {
+    out->Family((prefix + name).c_str(), help, type);
+    for (const PeerStats& peer : peers) {
+      out->Sample(static_cast<double>((peer.*snapshots).*value),
+                  Of(direction, peer));
+    }
+  };
+  each("success", "Snapshots that got there.", MetricType::Counter,
+       &peer::SnapshotStats::succeeded);
+  each("failures", "Snapshots that did not.", MetricType::Counter,
+       &peer::SnapshotStats::failed);
+  each("inflights_total", "Snapshots under way.", MetricType::Gauge,
+       &peer::SnapshotStats::under_way);
+  out->Family((prefix + "total_duration_seconds").c_str(),
+              "How long they took.", MetricType::Histogram);
+  for (const PeerStats& peer : peers) {
+    out->AddHistogram((peer.*snapshots).took, Of(direction, peer));
+  }
+}
+
+void AddPeers(const std::vector<PeerStats>& peers, MemberId self,
+              Families* out) {
+  if (peers.empty()) return;
+  const auto both = [&](const PeerStats& peer) {
+    return Labels{{"Local", HexId(self.value())},
+                  {"Remote", HexId(peer.member.value())}};
+  };
+  out->Family("etcd_network_known_peers", "Members that are known.",
+              MetricType::Gauge);
+  for (const PeerStats& peer : peers) out->Sample(1, both(peer));
+  out->Family("etcd_network_active_peers", "Members that are reached.",
+              MetricType::Gauge);
+  for (const PeerStats& peer : peers) out->Sample(peer.active, both(peer));
+  out->Family("etcd_network_disconnected_peers_total",
+              "Times that a member was not reached any more.",
+              MetricType::Counter);
+  for (const PeerStats& peer : peers) {
+    out->Sample(static_cast<double>(peer.times_lost), both(peer));
+  }
+  AddPeerCounts(peers, out);
+  AddSnapshots(peers, "To", "send", &PeerStats::snapshots_sent, out);
+  AddSnapshots(peers, "From", "receive", &PeerStats::snapshots_received, out);
+}
+
 void AddHealth(const HealthCounts& health, Families* out) {
   out->Counter("etcd_server_health_success", "Times that /health was well.",
                health.succeeded);
@@ -358,6 +449,9 @@ std::string MetricsText(const MetricsSources& sources) {
   AddWatches(sources.node->watch_hub()->counters(), &families);
   if (sources.calls != nullptr) AddCalls(*sources.calls, &families);
   if (sources.health != nullptr) AddHealth(sources.health(), &families);
+  if (sources.peers != nullptr) {
+    AddPeers(sources.peers(), sources.node->member_id(), &families);
+  }
   AddProcess(&families);
   AddOurOwn(stats, sources.node, &families);
   return families.Text();

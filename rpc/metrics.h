@@ -5,6 +5,7 @@
 #include <string>
 
 #include "rpc/call_stats.h"
+#include "rpc/peer/stats.h"
 #include "rpc/plain_http.h"
 #include "server/node.h"
 
@@ -15,6 +16,8 @@ struct MetricsSources {
   Node* node = nullptr;
   const CallObserver* calls = nullptr;
   std::function<HealthCounts()> health = nullptr;  // null: not told
+  // Of all other members; null: there are none.
+  std::function<std::vector<peer::PeerStats>()> peers = nullptr;
 };
 
 // All there is to be measured, in Prometheus' text format: etcd's metrics by

@@ -176,6 +176,28 @@ void MaintenanceService::MoveLeader(etcdserverpb::MoveLeaderRequest* request,
       });
 }
 
+void MaintenanceService::Downgrade(etcdserverpb::DowngradeRequest* request,
+                                   Reply reply) {
+  const auto done = [node = node_,
+                     reply = std::move(reply)](const strata::Status& status) {
+    if (!status.ok()) return reply(status);
+    etcdserverpb::DowngradeResponse response;
+    FillHeader(CurrentHeader(node), response.mutable_header());
+    response.set_version(node->membership().cluster_version);
+    reply(response.SerializeAsString());
+  };
+  switch (request->action()) {
+    case etcdserverpb::DowngradeRequest::VALIDATE:
+      return node_->ValidateDowngrade(request->version(), done);
+    case etcdserverpb::DowngradeRequest::ENABLE:
+      return node_->EnableDowngrade(request->version(), done);
+    case etcdserverpb::DowngradeRequest::CANCEL:
+      return node_->CancelDowngrade(done);
+    default:
+      return done(UnimplementedError("etcdserver: unknown method"));
+  }
+}
+
 void HealthService::Check(
     grpc::health::v1::HealthCheckRequest* request,
     Reply reply) {  // NOLINT(performance-unnecessary-value-param): as above
@@ -218,6 +240,10 @@ std::vector<UnaryMethod> Services::Methods() {
       MakeUnary("/grpc.health.v1.Health/Check", &health_,
                 &HealthService::Check),
   };
+  if (node_->level() >= Level::V3_5()) {
+    methods.push_back(MakeUnary(maintenance + "Downgrade", &maintenance_,
+                                &MaintenanceService::Downgrade));
+  }
   for (auto& more :
        {cluster_.Methods(), lock_.Methods(), election_.Methods()}) {
     methods.insert(methods.end(), more.begin(), more.end());

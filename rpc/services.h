@@ -68,6 +68,7 @@ class MaintenanceService {
   void HashKV(etcdserverpb::HashKVRequest* request, Reply reply);
   void Alarm(etcdserverpb::AlarmRequest* request, Reply reply);
   void Defragment(etcdserverpb::DefragmentRequest* request, Reply reply);
+  void Downgrade(etcdserverpb::DowngradeRequest* request, Reply reply);
   void MoveLeader(etcdserverpb::MoveLeaderRequest* request, Reply reply);
 
  private:

@@ -11,6 +11,7 @@ namespace strata {
 namespace {
 
 constexpr std::string_view kClusterVersionKey = "clusterVersion";
+constexpr std::string_view kDowngradeKey = "downgrade";
 constexpr std::string_view kRemovedMark = "removed";  // etcd's value
 
 }  // namespace
@@ -46,6 +47,10 @@ Status Cluster::Apply(const etcdserverpb::InternalRaftRequest& request,
   if (request.has_v2()) return ApplyV2(request.v2(), store);
   if (request.has_cluster_version_set()) {
     SetVersion(request.cluster_version_set().ver(), store);
+  } else if (request.has_downgrade_info_set()) {
+    SetDowngrade({.enabled = request.downgrade_info_set().enabled(),
+                  .target = request.downgrade_info_set().ver()},
+                 store);
   } else if (request.has_cluster_member_attr_set()) {
     const auto& set = request.cluster_member_attr_set();
     const auto& urls = set.member_attributes().client_urls();
@@ -180,6 +185,36 @@ void Cluster::SetVersion(const std::string& version, Store* store) {
   }
 }
 
+// As etcd: {"target-version":"3.4.0","enabled":true}
+void Cluster::SetDowngrade(const Downgrade& downgrade, Store* store) {
+  if (store == nullptr) return;  // Restore has it
+  const std::lock_guard lock(mutex_);
+  downgrade_ = downgrade;
+  if (!downgrade.enabled) downgrade_.target.clear();
+  const OrderedJson json = {{"target-version", downgrade_.target},
+                            {"enabled", downgrade_.enabled}};
+  store->PutRecord(Table::kCluster, kDowngradeKey, json.dump());
+}
+
+Status Cluster::Restore(const Store& store) {
+  ASSIGN_OR_RETURN(const auto records, store.List(Table::kCluster));
+  const std::lock_guard lock(mutex_);
+  downgrade_ = {};
+  for (const auto& [key, value] : records) {
+    if (key != kDowngradeKey) continue;
+    const OrderedJson json =
+        OrderedJson::parse(value, nullptr, /*allow_exceptions=*/false);
+    const OrderedJson* const enabled = FindField(json, "enabled");
+    const OrderedJson* const target = FindField(json, "target-version");
+    downgrade_.enabled =
+        enabled != nullptr && enabled->is_boolean() && enabled->get<bool>();
+    if (target != nullptr && target->is_string()) {
+      downgrade_.target = target->get<std::string>();
+    }
+  }
+  return Status::Ok();
+}
+
 void Cluster::SaveMember(const MemberRecord& member, Store* store) {
   if (store == nullptr) return;
   store->PutRecord(Table::kMembers, HexId(member.id.value()),
@@ -214,6 +249,11 @@ bool Cluster::IsRemoved(MemberId id) const {
 Membership Cluster::membership() const {
   const std::lock_guard lock(mutex_);
   return membership_;
+}
+
+Downgrade Cluster::downgrade() const {
+  const std::lock_guard lock(mutex_);
+  return downgrade_;
 }
 
 raft::ConfState Cluster::conf_state() const {

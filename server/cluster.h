@@ -21,6 +21,12 @@ inline constexpr size_t kMaxLearners = 1;
 std::string EncodePromotion(MemberId id);
 bool IsPromotion(const raft::ConfChange& change);
 
+// Members are to be replaced by those of an earlier release, one by one.
+struct Downgrade {
+  bool enabled = false;
+  std::string target = {};  // "3.4.0"
+};
+
 // Who is in the cluster and at which version, as the log says. Changed on one
 // thread (replay, then the node's loop); copied from any.
 class Cluster {
@@ -38,10 +44,14 @@ class Cluster {
   // says the same. Changes for which it says no are passed over by Apply.
   Status Check(const raft::ConfChange& change) const;
 
+  // What is in the store and not in a Membership: before any other call, and
+  // when its content has been replaced.
+  Status Restore(const Store& store);
   // A snapshot of another member has taken the place of everything.
   void Replace(Membership membership);
 
   Membership membership() const;
+  Downgrade downgrade() const;
   std::optional<MemberRecord> Find(MemberId id) const;
   bool IsRemoved(MemberId id) const;
   bool IsLearner(MemberId id) const;
@@ -57,10 +67,12 @@ class Cluster {
   Status SetAttributes(MemberId id, const std::string& name,
                        std::vector<std::string> client_urls, Store* store);
   void SetVersion(const std::string& version, Store* store);
+  void SetDowngrade(const Downgrade& downgrade, Store* store);
   void SaveMember(const MemberRecord& member, Store* store);
 
   mutable std::mutex mutex_;
   Membership membership_;  // guarded by mutex_
+  Downgrade downgrade_;    // guarded by mutex_
 };
 
 }  // namespace strata

@@ -39,7 +39,7 @@ Status CheckRequest(const etcdserverpb::InternalRaftRequest& request,
       request.has_txn() || request.has_compaction() ||
       request.has_lease_grant() || request.has_lease_revoke() ||
       request.has_lease_checkpoint() || request.has_alarm() ||
-      request.has_cluster_version_set() ||
+      request.has_cluster_version_set() || request.has_downgrade_info_set() ||
       request.has_cluster_member_attr_set()) {
     return Status::Ok();
   }

@@ -85,6 +85,26 @@ inline Status UnhealthyCluster() {
   return UnavailableError("etcdserver: unhealthy cluster");
 }
 
+// Of a downgrade.
+inline Status WrongDowngradeFormat() {
+  return InvalidArgumentError(
+      "etcdserver: wrong downgrade target version format");
+}
+inline Status InvalidDowngradeTarget() {
+  return InvalidArgumentError("etcdserver: invalid downgrade target version");
+}
+inline Status ClusterVersionNotFound() {
+  return FailedPreconditionError(
+      "etcdserver: cluster version not found during downgrade");
+}
+inline Status DowngradeInProgress() {
+  return FailedPreconditionError(
+      "etcdserver: cluster has a downgrade job in progress");
+}
+inline Status NoDowngrade() {
+  return FailedPreconditionError("etcdserver: no inflight downgrade job");
+}
+
 // Of the request as it is, before it is proposed.
 inline Status EmptyKey() {
   return InvalidArgumentError("etcdserver: key is not provided");

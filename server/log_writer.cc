@@ -34,6 +34,7 @@ LogWriter::LogWriter(std::unique_ptr<Wal> wal, Options options)
     : options_(std::move(options)),
       wal_(std::move(wal)),
       written_index_(options_.last_index),
+      written_state_(options_.hard_state),
       last_index_(options_.last_index),
       state_(options_.hard_state) {}
 
@@ -84,6 +85,7 @@ Status LogWriter::WriteAll() {
   }
   // A write that failed has dropped what was appended.
   last_index_ = written_index_;
+  state_ = written_state_;
   for (const LogBatch& batch : writing_) {
     Append(batch);
     sync = sync || batch.must_sync;
@@ -95,6 +97,7 @@ Status LogWriter::WriteAll() {
                                        std::memory_order_relaxed);
   }
   written_index_ = last_index_;
+  written_state_ = state_;
   return Status::Ok();
 }
 

@@ -100,8 +100,9 @@ class LogWriter {
   std::unique_ptr<Wal> wal_;
   std::vector<LogBatch> writing_;  // until it is durable
   LogIndex written_index_;         // the log's end after the last write
-  LogIndex last_index_;            // and with what was appended since
-  raft::HardState state_;          // the newest
+  raft::HardState written_state_;
+  LogIndex last_index_;    // and with what was appended since
+  raft::HardState state_;  // the newest
   Status failed_;
   bool retrying_ = false;
 

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "server/command.h"
+#include "server/errors.h"
 #include "server/local_replicator.h"
 #include "server/node_impl.h"
 #include "server/opening.h"
@@ -72,6 +73,7 @@ Status NodeImpl::OpenStore(DataDir* dir) {
                 .counters = &counters_},
       options_.min_lease_ttl_seconds,
       [this](Revision revision) { compactions_.Finished(revision); });
+  RETURN_IF_ERROR(cluster_.Restore(*store_));
   return alarms_.Restore(*store_);
 }
 
@@ -195,10 +197,13 @@ Status NodeImpl::StartMember(DataDir* dir) {
   replicator_ = std::move(replicator);
   log_ = replicator_.get();
   StartWorkers(dir->snapshot_index);
+  StartChecker();
   // All of it happens on the loop: what is committed is applied soon, not yet.
   world_.loop->Post([this] {
     raft_->Start();
     Publish();
+    WatchVersions();
+    checker_->Start();
   });
   return Status::Ok();
 }
@@ -218,6 +223,36 @@ void NodeImpl::StartWorkers(LogIndex snapshot_index) {
                            }},
       world_.logger);
   compactor_->Start();
+}
+
+void NodeImpl::StartChecker() {
+  checker_ = std::make_unique<CorruptionChecker>(
+      options_.corruption_check,
+      CorruptionChecker::World{
+          .self = member_id_,
+          .loop = world_.loop,
+          .worker = world_.helper != nullptr ? world_.helper : world_.flusher,
+          .store = store_.get(),
+          .logger = world_.logger,
+          .leads = [this] { return ReignTerm() != Term(); },
+          .others =
+              [this] {
+                std::vector<MemberId> others;
+                for (const auto& [id, member] : membership().members) {
+                  if (id != member_id_) others.push_back(id);
+                }
+                return others;
+              },
+          .hashes_compact_revision = level_.HashesCompactRevision(),
+          .ask =
+              [client = world_.leader_client](MemberId member,
+                                              Revision revision, auto reply) {
+                if (client == nullptr) return reply(errors::NotCapable());
+                client->HashKv(member, revision, std::move(reply));
+              },
+          .read_index =
+              [this](auto done) { replicator_->ReadIndex(std::move(done)); },
+          .raise = [this](MemberId member) { RaiseCorrupt(member); }});
 }
 
 void NodeImpl::Later(Duration delay, std::function<void()> function) {
@@ -248,6 +283,9 @@ NodeStats NodeImpl::stats() const {
           .log_bytes = counters_.log_bytes.load(std::memory_order_relaxed),
           .log_sync = counters_.log_sync.Read(),
           .snap_save = counters_.snap_save.Read(),
+          .leader_changes = raft_ == nullptr ? 1  // itself
+                                             : counters_.leader_changes.load(
+                                                   std::memory_order_relaxed),
           .proposals_pending = replicator_->GetStatus().pending,
           .proposals_failed =
               counters_.proposals_failed.load(std::memory_order_relaxed),
@@ -272,6 +310,7 @@ Status NodeImpl::Stop() {
       done.set_value();
     });
     done.get_future().wait();
+    checker_->Stop();
   }
   replicator_->Stop();
   // What they propose is refused by now; nothing of theirs may run later.

@@ -20,6 +20,8 @@
 #include "raft/planted_bugs.h"
 #include "server/apply_result.h"
 #include "server/auto_compactor.h"
+#include "server/cluster.h"
+#include "server/corruption_checker.h"
 #include "server/durability.h"
 #include "server/node_stats.h"
 #include "server/planted_bugs.h"
@@ -83,12 +85,19 @@ struct NodeOptions {
   // negative: no limit.
   int64_t quota_backend_bytes = 0;
   AutoCompaction auto_compaction = {};
+  CorruptionCheckOptions corruption_check = {};
   // What takes longer to apply, or to read, is logged; 0: nothing is.
   Duration warning_apply_duration = std::chrono::milliseconds(100);
   // No lease lasts less: as etcd's, one and a half election timeouts.
   int64_t min_lease_ttl_seconds = limits::kMinLeaseTtlSeconds;
 
+  // More than this that the backend has not yet is refused (kTailBytesMax).
+  uint64_t max_tail_bytes = limits::kTailBytesMax;
+
   // Of a member of several.
+  SnapshotSendOptions snapshot_send = {};
+  // With more entries decided and not yet applied here, requests are refused.
+  uint64_t max_applied_gap = 5000;  // as etcd's
   Duration heartbeat_interval = std::chrono::milliseconds(100);
   Duration election_timeout = std::chrono::seconds(1);
   bool pre_vote = true;
@@ -100,7 +109,7 @@ struct NodeOptions {
   ServerBugs bugs = {};
 };
 
-// What a follower asks of its leader beside raft: etcd's peer paths. `reply` is
+// What a member asks of another beside raft: etcd's peer paths. `reply` is
 // called once, on any thread.
 class LeaderClient {
  public:
@@ -112,6 +121,13 @@ class LeaderClient {
   virtual void PromoteMember(
       MemberId leader, MemberId id,
       std::function<void(StatusOr<Membership>)> reply) = 0;
+  // Of any member. OutOfRange: it does not have that revision, not yet or not
+  // any more.
+  virtual void HashKv(MemberId member, Revision revision,
+                      std::function<void(StatusOr<MemberHash>)> reply) = 0;
+  // Of any member: its release, "3.4.23".
+  virtual void Version(MemberId member,
+                       std::function<void(StatusOr<std::string>)> reply) = 0;
 };
 
 // The world a node lives in; all outlive it.
@@ -203,6 +219,18 @@ class Node {
   // This member, the leader, hands over to `to`.
   virtual void MoveLeader(MemberId to,
                           std::function<void(const Status&)> done) = 0;
+
+  // --- going back to the release before; any thread ---
+  // A target is "3.4" or "3.4.0". Refusals are etcd's.
+
+  virtual void ValidateDowngrade(const std::string& target,
+                                 std::function<void(const Status&)> done) = 0;
+  // The cluster's version becomes the target's; members can then be started at
+  // that level, one by one.
+  virtual void EnableDowngrade(const std::string& target,
+                               std::function<void(const Status&)> done) = 0;
+  virtual void CancelDowngrade(std::function<void(const Status&)> done) = 0;
+  virtual Downgrade downgrade() const = 0;
 
   virtual std::vector<AlarmRecord> alarms() const = 0;  // any thread
   virtual Store* store() = 0;                           // reads only

@@ -110,6 +110,10 @@ void NodeImpl::Fail(const Status& status) {
 // --- leadership ---
 
 void NodeImpl::LeaderChanged(const raft::SoftState& now) {
+  if (now.leader != MemberId() && now.leader != last_leader_) {
+    last_leader_ = now.leader;
+    Bump(&counters_.leader_changes);
+  }
   const bool leads = now.role == raft::RoleName::kLeader;
   const Term term = leads ? now.term : Term();
   if (leading_in_ == term) return;
@@ -123,7 +127,7 @@ void NodeImpl::BeginReign() {
   if (reign_.load() == leading_in_.value()) return;
   reign_.store(leading_in_.value());
   lessor_.Promote(store_->leases().List(), options_.election_timeout);
-  PublishVersion();
+  LookAtVersions();
 }
 
 void NodeImpl::EndReign() {
@@ -150,15 +154,6 @@ void NodeImpl::Publish() {
   auto request = std::make_shared<etcdserverpb::InternalRaftRequest>(
       SelfAttributesRequest(level_, member_id_, options_));
   ProposeOwn(request, [this](const Status&) { PublishLater(); });
-}
-
-// The leader's affair; only a cluster that has none is given one.
-void NodeImpl::PublishVersion() {
-  if (!cluster_.membership().cluster_version.empty()) return;
-  auto request = std::make_shared<etcdserverpb::InternalRaftRequest>(
-      ClusterVersionRequest(level_));
-  ProposeOwn(
-      request, [](const Status&) {}, ReignTerm());
 }
 
 }  // namespace strata

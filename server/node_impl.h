@@ -16,6 +16,7 @@
 #include "server/auto_compactor.h"
 #include "server/cluster.h"
 #include "server/compaction_waiters.h"
+#include "server/corruption_checker.h"
 #include "server/data_dir.h"
 #include "server/id_generator.h"
 #include "server/lessor.h"
@@ -33,7 +34,8 @@ namespace strata {
 //
 // Files: node.cc (opening, stopping, a member alone), node_propose.cc (what
 // clients ask, and what the node asks itself), node_apply.cc (what the log
-// says), node_members.cc (changes of members, leadership), node_snapshot.cc
+// says), node_members.cc (changes of members, leadership), node_version.cc (the
+// cluster's version), node_snapshot.cc
 // (to and from other members).
 //
 // Order of destruction, from the last field up: the replicator first, which
@@ -71,6 +73,12 @@ class NodeImpl final : public Node, private ReplicatedMachine {
   void PromoteMember(MemberId id, MembersReply reply) override;
   void MoveLeader(MemberId to,
                   std::function<void(const Status&)> done) override;
+  void ValidateDowngrade(const std::string& target,
+                         std::function<void(const Status&)> done) override;
+  void EnableDowngrade(const std::string& target,
+                       std::function<void(const Status&)> done) override;
+  void CancelDowngrade(std::function<void(const Status&)> done) override;
+  Downgrade downgrade() const override { return cluster_.downgrade(); }
   std::vector<AlarmRecord> alarms() const override { return alarms_.List(); }
   Store* store() override { return store_.get(); }
   WatchHub* watch_hub() override { return watch_hub_.get(); }
@@ -96,6 +104,9 @@ class NodeImpl final : public Node, private ReplicatedMachine {
   Status CheckConfChange(const raft::Entry& entry) override;
   void ApplyConfChange(const raft::Entry& entry,
                        const Status& admitted) override;
+  bool HasRoom() const override {
+    return store_->tail_bytes() <= options_.max_tail_bytes;
+  }
   raft::SnapshotMetadata Applied() const override;
   void MakeSnapshot(
       raft::Message message,
@@ -116,6 +127,7 @@ class NodeImpl final : public Node, private ReplicatedMachine {
   Status StartMember(DataDir* dir);
   Status ReplayMembers(const DataDir& dir, LogIndex applied);
   void StartWorkers(LogIndex snapshot_index);
+  void StartChecker();
   // A timer that does not outlive Stop. On the loop.
   void Later(Duration delay, std::function<void()> function);
   void HandOver();
@@ -127,8 +139,10 @@ class NodeImpl final : public Node, private ReplicatedMachine {
                   Term only_in = {});
   void ProposeRevoke(LeaseId id, std::function<void(Status)> done);
   void ProposeCompaction(Revision revision, std::function<void(Status)> done);
+  void RaiseCorrupt(MemberId member);
   void RaiseNoSpace(std::function<void(Status)> done);
   int64_t Quota() const;
+  Status CheckLoad(uint64_t tail_bytes) const;
   bool WithinQuota(const etcdserverpb::InternalRaftRequest& request,
                    uint64_t tail_bytes) const;
   void RenewAsLeader(LeaseId id, Term term,
@@ -147,7 +161,15 @@ class NodeImpl final : public Node, private ReplicatedMachine {
   void EndReign();
   void PublishLater();
   void Publish();
-  void PublishVersion();
+
+  // node_version.cc
+  void WatchVersions();
+  void LookAtVersions();
+  void DecideVersion(const std::vector<std::string>& versions, bool all);
+  void ProposeVersion(const std::string& version);
+  void ProposeDowngrade(const Downgrade& downgrade,
+                        std::function<void(const Status&)> done);
+  Status CheckDowngrade(const std::string& target) const;
 
   // node_members.cc
   Status CheckTransport() const;
@@ -188,9 +210,12 @@ class NodeImpl final : public Node, private ReplicatedMachine {
   std::unique_ptr<Applier> applier_;  // bound to world_.loop
   std::unique_ptr<Snapshotter> snapshotter_;
   std::unique_ptr<AutoCompactor> compactor_;  // works on world_.loop
+  std::unique_ptr<CorruptionChecker> checker_;
 
   // Bound to world_.loop.
   Term leading_in_;  // 0: does not lead
+  MemberId last_leader_;
+  int first_looks_ = 0;  // at the members' versions, while there is none
   LogIndex applied_;
   Term applied_term_;
   Time apply_began_ = {};  // of the next entry

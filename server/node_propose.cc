@@ -35,11 +35,22 @@ void NodeImpl::ProposeIn(Term only_in,
     RaiseNoSpace([reply = std::move(proposal->reply)](const Status&) {
       reply(errors::NoSpace());
     });
-  } else if (tail_bytes > limits::kTailBytesMax) {
-    proposal->reply(errors::TooManyRequests());
+  } else if (Status load = CheckLoad(tail_bytes); !load.ok()) {
+    proposal->reply(std::move(load));
   } else {
     replicator_->Propose(std::move(proposal));
   }
+}
+
+// What is taken on is applied in the end; so it is refused here when that takes
+// too long.
+Status NodeImpl::CheckLoad(uint64_t tail_bytes) const {
+  if (tail_bytes > options_.max_tail_bytes) return errors::TooManyRequests();
+  if (raft_ == nullptr) return Status::Ok();
+  const LogIndex committed = replicator_->GetStatus().committed;
+  return committed > store_->applied() + options_.max_applied_gap
+             ? errors::TooManyRequests()
+             : Status::Ok();
 }
 
 void NodeImpl::ProposeOwn(const Request& request,
@@ -88,6 +99,15 @@ bool NodeImpl::WithinQuota(const etcdserverpb::InternalRaftRequest& request,
   const BackendSizes sizes = store_->Sizes();
   const uint64_t live = sizes.in_use_bytes - sizes.pending_bytes + tail_bytes;
   return live + cost < static_cast<uint64_t>(quota);
+}
+
+void NodeImpl::RaiseCorrupt(MemberId member) {
+  if (alarms_.IsRaised({member, etcdserverpb::CORRUPT})) return;
+  auto request = std::make_shared<etcdserverpb::InternalRaftRequest>();
+  request->mutable_alarm()->set_action(etcdserverpb::AlarmRequest::ACTIVATE);
+  request->mutable_alarm()->set_memberid(member.value());
+  request->mutable_alarm()->set_alarm(etcdserverpb::CORRUPT);
+  ProposeOwn(request, [](const Status&) {});
 }
 
 void NodeImpl::RaiseNoSpace(std::function<void(Status)> done) {

@@ -136,6 +136,7 @@ Status NodeImpl::Adopt(std::unique_ptr<Store> store,
   SetPeers(membership);
   replaceable_->Replace(std::move(store));
   RETURN_IF_ERROR(alarms_.Restore(*store_));
+  RETURN_IF_ERROR(cluster_.Restore(*store_));
   applied_ = snapshot.metadata.index;
   applied_term_ = snapshot.metadata.term;
   if (snapshotter_ != nullptr) snapshotter_->Installed(applied_);

@@ -17,6 +17,7 @@ struct NodeStats {
   HistogramValue log_sync = {};   // a batch, written and synced
   HistogramValue snap_save = {};  // a .snap file
 
+  uint64_t leader_changes = 0;  // to another than before
   uint64_t proposals_pending = 0;
   uint64_t proposals_failed = 0;
   uint64_t slow_applies = 0;
@@ -37,6 +38,7 @@ struct NodeCounters {
   std::atomic<uint64_t> log_bytes{0};
   Histogram log_sync{kSyncBounds};
   Histogram snap_save{kSyncBounds};
+  std::atomic<uint64_t> leader_changes{0};
   std::atomic<uint64_t> proposals_failed{0};
   std::atomic<uint64_t> leases_granted{0};
   std::atomic<uint64_t> leases_revoked{0};

@@ -29,14 +29,15 @@ etcdserverpb::InternalRaftRequest SelfAttributesRequest(
   return request;
 }
 
-etcdserverpb::InternalRaftRequest ClusterVersionRequest(const Level& level) {
+etcdserverpb::InternalRaftRequest ClusterVersionRequest(
+    const Level& level, const std::string& version) {
   etcdserverpb::InternalRaftRequest request;
   if (level.ProposesV2Requests()) {
     request.mutable_v2()->set_method("PUT");
     request.mutable_v2()->set_path("/0/version");
-    request.mutable_v2()->set_val(level.ClusterVersion());
+    request.mutable_v2()->set_val(version);
   } else {
-    request.mutable_cluster_version_set()->set_ver(level.ClusterVersion());
+    request.mutable_cluster_version_set()->set_ver(version);
   }
   return request;
 }
@@ -55,7 +56,8 @@ Opening::Opening(const NodeOptions& options, const DataDir& dir,
     Add(SelfAttributesRequest(dir.level, dir.member, options), ids->Next());
   }
   if (membership.cluster_version != dir.level.ClusterVersion()) {
-    Add(ClusterVersionRequest(dir.level), ids->Next());
+    Add(ClusterVersionRequest(dir.level, dir.level.ClusterVersion()),
+        ids->Next());
   }
 }
 

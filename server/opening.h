@@ -1,6 +1,7 @@
 #ifndef STRATA_SERVER_OPENING_H_
 #define STRATA_SERVER_OPENING_H_
 
+#include <string>
 #include <vector>
 
 #include "base/status.h"
@@ -17,7 +18,8 @@ namespace strata {
 // the cluster's version, in the form of the level. Without an id.
 etcdserverpb::InternalRaftRequest SelfAttributesRequest(
     const Level& level, MemberId self, const NodeOptions& options);
-etcdserverpb::InternalRaftRequest ClusterVersionRequest(const Level& level);
+etcdserverpb::InternalRaftRequest ClusterVersionRequest(
+    const Level& level, const std::string& version);
 
 // What a single member writes into its log each time it starts, as a raft
 // leader would: a new term with its own vote, the empty entry that opens it,

@@ -177,6 +177,10 @@ void RaftReplicator::Unreachable(MemberId member) {
   RunOnLoop([this, member] { raft_.ReportUnreachable(member); });
 }
 
+void RaftReplicator::Gone(MemberId member) {
+  RunOnLoop([this, member] { raft_.ReportGone(member); });
+}
+
 void RaftReplicator::RemovedHere() {
   RunOnLoop([this] { machine_->Removed(); });
 }
@@ -324,6 +328,8 @@ void RaftReplicator::OnTick() {
   if (!parked_.empty()) SubmitParked();
   Expire();
   CheckDisk();
+  ApplyReady();
+  AnswerReads();
   CheckTransfer();
   Pump();
 }
@@ -353,10 +359,7 @@ void RaftReplicator::Expire() {
 // What a leader cannot write it cannot commit either once the others are slow,
 // and its own share of a quorum is missing: another shall lead.
 void RaftReplicator::CheckDisk() {
-  if (!raft_.is_leader() ||
-      writer_->Waiting() < options_.election_timeout / 2) {
-    return;
-  }
+  if (DiskWait() < options_.election_timeout / 2 || !raft_.is_leader()) return;
   const Time now = world_.loop->Now();
   if (handed_over_at_ && now - *handed_over_at_ < options_.election_timeout) {
     return;
@@ -364,9 +367,19 @@ void RaftReplicator::CheckDisk() {
   const MemberId to = BestSuccessor();
   if (to == MemberId()) return;
   handed_over_at_ = now;
-  world_.logger->Warn("the log's disk is slow or full: handing over",
+  world_.logger->Warn("the disk is slow or full: handing over",
                       {{"to", HexId(to.value())}});
   raft_.TransferLeadership(to);
+}
+
+Duration RaftReplicator::DiskWait() {
+  if (machine_->HasRoom()) {
+    no_room_since_.reset();
+    return writer_->Waiting();
+  }
+  const Time now = world_.loop->Now();
+  if (!no_room_since_) no_room_since_ = now;
+  return std::max(writer_->Waiting(), now - *no_room_since_);
 }
 
 MemberId RaftReplicator::BestSuccessor() const {

@@ -39,6 +39,8 @@ class ReplicatedMachine : public StateMachine {
   // else the change has no effect. Replies to who proposed it.
   virtual void ApplyConfChange(const raft::Entry& entry,
                                const Status& admitted) = 0;
+  // Whether more can be applied: what the backend has not taken yet is bounded.
+  virtual bool HasRoom() const = 0;
   // What is applied now.
   virtual raft::SnapshotMetadata Applied() const = 0;
   // Completes a kSnapshot message with the state as it is now or a little
@@ -68,6 +70,8 @@ class ReplicatedMachine : public StateMachine {
 // time is answered "request timed out": it may still be applied.
 //
 // A leader whose disk does not answer for half an election timeout hands over.
+// While the state machine has no room nothing is applied, and so nothing
+// acknowledged.
 //
 // Must be stopped, or its loops have ended, before it is destroyed.
 class RaftReplicator : public Replicator, private Receiver {
@@ -179,6 +183,7 @@ class RaftReplicator : public Replicator, private Receiver {
   StatusOr<std::unique_ptr<IncomingSnapshot>> ReceiveSnapshot(
       raft::Message message) override;
   void Unreachable(MemberId member) override;
+  void Gone(MemberId member) override;
   bool IsRemoved(MemberId member) const override {
     return machine_->IsRemoved(member);
   }
@@ -199,6 +204,8 @@ class RaftReplicator : public Replicator, private Receiver {
   void OnTick();
   void Expire();
   void CheckDisk();
+  // For how long the log, or the state, has waited for its disk.
+  Duration DiskWait();
   void CheckTransfer();
   Status TimeoutError() const;
 
@@ -254,6 +261,7 @@ class RaftReplicator : public Replicator, private Receiver {
   std::optional<Time> leader_lost_at_;
   std::optional<Transfer> transfer_;
   std::optional<Time> handed_over_at_;
+  std::optional<Time> no_room_since_;
 
   std::atomic<bool> listening_{false};
   // Written on the loop, read by any thread.

@@ -27,7 +27,7 @@ void RaftReplicator::HandleOutput(raft::Output* output) {
   SendMessages(&output->messages);
   if (output->sequence != raft::OutputSequence()) Persist(output);
   if (!output->committed.empty()) {
-    if (to_apply_.empty()) {
+    if (to_apply_.empty() && machine_->HasRoom()) {
       ApplyEntries(&output->committed);
     } else {
       to_apply_.push_back({.snapshot = std::nullopt,
@@ -148,6 +148,7 @@ void RaftReplicator::ApplyReady() {
       }
       return Install(work);
     }
+    if (!machine_->HasRoom()) return;
     std::vector<raft::Entry> entries = std::move(work.entries);
     to_apply_.pop_front();
     ApplyEntries(&entries);

@@ -52,10 +52,20 @@ class Receiver {
       raft::Message message) = 0;
   // Nothing reached `member` for now.
   virtual void Unreachable(MemberId member) = 0;
+  // The process of `member`, which was there before, is not: nobody listens at
+  // its addresses.
+  virtual void Gone(MemberId member) = 0;
   // A removed member never comes back: it is told so, and not listened to.
   virtual bool IsRemoved(MemberId member) const = 0;
   // Another member says that this one has been removed.
   virtual void RemovedHere() = 0;
+};
+
+// How snapshots are sent.
+struct SnapshotSendOptions {
+  // Of the database; 0: no bound.
+  uint64_t bytes_per_second = 64 << 20;
+  bool compress = true;  // if the receiver reads it
 };
 
 class Transport {

@@ -143,9 +143,10 @@ std::vector<FrontAddress> ClientPorts::Addresses(
 }
 
 std::string ClientPorts::MetricsPage() const {
-  return MetricsText({.node = parts_.node, .calls = &calls_, .health = [this] {
-                        return plain_.counts();
-                      }});
+  return MetricsText({.node = parts_.node,
+                      .calls = &calls_,
+                      .health = [this] { return plain_.counts(); },
+                      .peers = parts_.peers});
 }
 
 void ClientPorts::Shutdown(Duration grace) {

@@ -16,6 +16,7 @@
 #include "rpc/http/server.h"
 #include "rpc/leader_monitor.h"
 #include "rpc/net/io_thread.h"
+#include "rpc/peer/stats.h"
 #include "rpc/plain_http.h"
 #include "rpc/services.h"
 #include "rpc/tls.h"
@@ -32,7 +33,9 @@ class ClientPorts {
     Node* node = nullptr;
     CombiningLoop* node_loop = nullptr;
     Services* services = nullptr;
-    Loop* timer = nullptr;      // times checks, looks for a leader
+    Loop* timer = nullptr;  // times checks, looks for a leader
+    // Of the other members; null: there are none.
+    std::function<std::vector<peer::PeerStats>()> peers = nullptr;
     TlsContext* tls = nullptr;  // if a URL needs it
     Logger* logger = Logger::Null();
   };

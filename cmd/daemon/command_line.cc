@@ -336,6 +336,38 @@ void AddHttpFlags(StratadOptions* options, FlagSet* flags) {
   }
 }
 
+void AddSnapshotSendFlags(NodeOptions* node, FlagSet* flags) {
+  flags->Add(NumberFlag("snapshot-send-bytes-per-second",
+                        &node->snapshot_send.bytes_per_second,
+                        "Of a snapshot to another member (0: no bound)."));
+  flags->Add(SwitchFlag("snapshot-send-compressed",
+                        &node->snapshot_send.compress,
+                        "Send snapshots in zstd, to members of strata."));
+}
+
+void AddCorruptionFlags(StratadOptions* options, FlagSet* flags) {
+  CorruptionCheckOptions* const check = &options->node.corruption_check;
+  flags->Add(SwitchFlag("experimental-initial-corrupt-check",
+                        &options->initial_corrupt_check,
+                        "Compare the keys with the other members' before "
+                        "anybody is served; if they differ, do not start."));
+  for (const char* name :
+       {"corrupt-check-time", "experimental-corrupt-check-time"}) {
+    flags->Add(DurationFlag(name, &check->period, "0s",
+                            "How often the leader compares the keys of all "
+                            "members (0: never)."));
+  }
+  flags->Add(SwitchFlag("experimental-compact-hash-check-enabled",
+                        &check->compactions,
+                        "The leader compares the keys of all members after "
+                        "each compaction."));
+  for (const char* name :
+       {"compact-hash-check-time", "experimental-compact-hash-check-time"}) {
+    flags->Add(DurationFlag(name, &check->compaction_period, "1m0s",
+                            "How often it looks for new compactions."));
+  }
+}
+
 void AddLeaseFlags(StratadOptions* options, FlagSet* flags) {
   flags->Add(SwitchFlag("experimental-enable-lease-checkpoint",
                         &options->lease_checkpoint,
@@ -555,6 +587,8 @@ Flags::Flags(StratadOptions* options) {
   AddSecurityFlags(options, &set);
   AddHttpFlags(options, &set);
   AddLeaseFlags(options, &set);
+  AddCorruptionFlags(options, &set);
+  AddSnapshotSendFlags(&options->node, &set);
   AddLoggingFlags(&options->log, &set);
   set.Group("Configuration file");
   set.Add(TextFlag("config-file", &config_file,

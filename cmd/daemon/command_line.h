@@ -41,6 +41,8 @@ struct StratadOptions {
   TlsFlags client_tls = {};
   SharedTlsFlags tls = {};
   std::vector<std::string> listen_peer_urls;
+  // The keys are compared with the others' before anybody is served.
+  bool initial_corrupt_check = false;
   // Others are listened to: the flags say so.
   bool serve_peers = false;
   std::vector<ListenUrl> peer_urls;  // of listen_peer_urls

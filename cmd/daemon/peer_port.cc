@@ -42,10 +42,11 @@ Status Join(peer::HttpClient* client, bool join_existing, NodeOptions* options,
 
 }  // namespace
 
-PeerPort::PeerPort(TlsContext* tls, Logger* logger)
+PeerPort::PeerPort(TlsContext* tls, Logger* logger,
+                   const SnapshotSendOptions& snapshots)
     : tls_(tls),
       logger_(logger),
-      transport_(peer::PeerTransport::New(logger, tls)),
+      transport_(peer::PeerTransport::New(logger, tls, snapshots)),
       leader_client_(peer::NewLeaderClient(transport_.get())),
       log_(NewThreadedLoop("log")) {}
 
@@ -55,7 +56,8 @@ StatusOr<std::unique_ptr<PeerPort>> PeerPort::Prepare(NodeOptions* options,
                                                       bool join_existing,
                                                       TlsContext* tls,
                                                       Logger* logger) {
-  std::unique_ptr<PeerPort> port(new PeerPort(tls, logger));
+  std::unique_ptr<PeerPort> port(
+      new PeerPort(tls, logger, options->snapshot_send));
   if (!Env::Posix()->Exists(DataPaths(*options).wal)) {
     RETURN_IF_ERROR(
         Join(port->transport_->client(), join_existing, options, logger));
@@ -70,7 +72,12 @@ void PeerPort::AddTo(NodeWorld* world) {
   world->random_seed = Random::SeedFromSystem();
 }
 
-Status PeerPort::Serve(const std::vector<ListenUrl>& urls, Node* node) {
+Status PeerPort::CheckHashes(Node* node) {
+  return peer::CheckInitialHashes(node, transport_->client(), logger_);
+}
+
+Status PeerPort::Serve(const std::vector<ListenUrl>& urls, Node* node,
+                       Loop* worker) {
   std::vector<std::string> advertised;
   const Membership membership = node->membership();
   if (const auto self = membership.members.find(node->member_id());
@@ -82,7 +89,7 @@ Status PeerPort::Serve(const std::vector<ListenUrl>& urls, Node* node) {
                         .version = node->level().ClusterVersion(),
                         .peer_urls = std::move(advertised)});
   std::vector<HttpRoute> routes = transport_->Routes();
-  for (HttpRoute& route : peer::MemberRoutes(node)) {
+  for (HttpRoute& route : peer::MemberRoutes(node, worker)) {
     routes.push_back(std::move(route));
   }
   server_ = HttpServer::New(

@@ -33,16 +33,21 @@ class PeerPort {
   // Adds what the node needs of it.
   void AddTo(NodeWorld* world);
 
-  // Says who we are and listens.
-  Status Serve(const std::vector<ListenUrl>& urls, Node* node);
+  // Before Serve, if asked for: whether the node has the keys that others have.
+  Status CheckHashes(Node* node);
+  // Says who we are and listens. What takes long is done on the worker.
+  Status Serve(const std::vector<ListenUrl>& urls, Node* node, Loop* worker);
   // Nobody is answered any more. Before the node is destroyed.
   void Shutdown();
+
+  std::vector<peer::PeerStats> Stats() const { return transport_->Stats(); }
 
   // What the cluster service wants to know of other members.
   ClusterServiceOptions ClusterOptions();
 
  private:
-  PeerPort(TlsContext* tls, Logger* logger);
+  PeerPort(TlsContext* tls, Logger* logger,
+           const SnapshotSendOptions& snapshots);
 
   TlsContext* const tls_;  // null: no https
   Logger* const logger_;

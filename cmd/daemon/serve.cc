@@ -115,21 +115,28 @@ Status Serve(const StratadOptions& options, Logger* logger,
   auto copier = NewThreadedLoop("copier");
   auto claims = NewThreadedLoop("claims");
   Status served = Status::Ok();
-  if (peers != nullptr) {
-    served = peers->Serve(options.peer_urls, node.get());
+  if (peers != nullptr && options.initial_corrupt_check) {
+    served = peers->CheckHashes(node.get());
+  }
+  if (peers != nullptr && served.ok()) {
+    served = peers->Serve(options.peer_urls, node.get(), worker.get());
   }
   if (served.ok()) {
-    served = ServeNode(options,
-                       {.worker = worker.get(),
-                        .copier = copier.get(),
-                        .claims = claims.get()},
-                       peers.get(),
-                       {.node = node.get(),
-                        .node_loop = &loop,
-                        .timer = claims.get(),
-                        .tls = tls.get(),
-                        .logger = logger},
-                       wait);
+    served = ServeNode(
+        options,
+        {.worker = worker.get(),
+         .copier = copier.get(),
+         .claims = claims.get()},
+        peers.get(),
+        {.node = node.get(),
+         .node_loop = &loop,
+         .timer = claims.get(),
+         .peers = peers == nullptr
+                      ? std::function<std::vector<peer::PeerStats>()>()
+                      : [&peers] { return peers->Stats(); },
+         .tls = tls.get(),
+         .logger = logger},
+        wait);
   }
   const Status stopped = node->Stop();
   if (peers != nullptr) peers->Shutdown();

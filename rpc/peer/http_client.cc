@@ -158,6 +158,9 @@ void Exchange::Begin() {
 
 void Exchange::Connected(const error_code& error) {
   if (handler_ == nullptr) return;
+  if (error == asio::error::connection_refused) {
+    return Finish(NotFoundError("connect: nobody listens at " + request_.url));
+  }
   if (error) return Finish(NetworkError("connect", error));
   error_code ignored;
   socket_.set_option(tcp::no_delay(true), ignored);
@@ -201,7 +204,7 @@ void Exchange::QueueHead() {
   }
   if (request_.streams_body) {
     out_ += "Transfer-Encoding: chunked\r\n";
-  } else if (request_.method == "POST") {
+  } else if (request_.method == "POST" || !request_.body.empty()) {
     out_ += "Content-Length: " + std::to_string(request_.body.size()) + "\r\n";
   }
   out_ += "\r\n" + request_.body;

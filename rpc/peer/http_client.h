@@ -39,7 +39,7 @@ class FetchHandler {
   virtual bool OnHead(const HttpResponse& head) = 0;
   // A piece of the body, borrowed. False: cancels.
   virtual bool OnBody(std::string_view bytes) = 0;
-  // Ok: the response is whole.
+  // Ok: the response is whole. NotFound: nobody listens there.
   virtual void OnDone(const Status& status) = 0;
 };
 

@@ -1,7 +1,10 @@
 #include "rpc/peer/leader_client.h"
 
+#include <future>
+#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/wire.h"
 #include "rpc/peer/members_json.h"
 #include "rpc/proto/rpc.pb.h"
@@ -24,6 +27,13 @@ class HttpLeaderClient : public LeaderClient {
                      std::function<void(StatusOr<Duration>)> reply) override;
   void PromoteMember(MemberId leader, MemberId id,
                      std::function<void(StatusOr<Membership>)> reply) override;
+  void HashKv(MemberId member, Revision revision,
+              std::function<void(StatusOr<MemberHash>)> reply) override {
+    AskHashKv(transport_->client(), transport_->UrlsOf(member), revision,
+              std::move(reply));
+  }
+  void Version(MemberId member,
+               std::function<void(StatusOr<std::string>)> reply) override;
 
  private:
   void Post(MemberId leader, std::string path, std::string body,
@@ -122,7 +132,99 @@ void HttpLeaderClient::PromoteMember(
        });
 }
 
+// Bodies are Go's JSON of the messages of Maintenance.HashKV.
+StatusOr<MemberHash> DecodeHash(const HttpResponse& response) {
+  if (response.status != 200) {
+    std::string text = response.body;
+    while (text.ends_with('\n')) text.pop_back();
+    return response.status == 400 ? OutOfRangeError(text)
+                                  : UnavailableError(text);
+  }
+  const auto json = nlohmann::json::parse(response.body, nullptr, false);
+  if (!json.is_object()) return DataLossError("no JSON: " + response.body);
+  const auto number = [](const nlohmann::json& object, const char* name) {
+    const auto at = object.find(name);
+    return at != object.end() && at->is_number_integer() ? at->get<int64_t>()
+                                                         : int64_t{0};
+  };
+  MemberHash hash;
+  hash.hash = static_cast<uint32_t>(number(json, "hash"));
+  hash.compact_revision = Revision(number(json, "compact_revision"));
+  if (const auto header = json.find("header");
+      header != json.end() && header->is_object()) {
+    hash.current = Revision(number(*header, "revision"));
+  }
+  return hash;
+}
+
+void HttpLeaderClient::Version(
+    MemberId member, std::function<void(StatusOr<std::string>)> reply) {
+  const std::vector<std::string> urls = transport_->UrlsOf(member);
+  if (urls.empty()) return reply(UnavailableError("no URL"));
+  FetchRequest request;
+  request.url = urls.front();
+  request.path = "/version";
+  request.headers = {{"Connection", "close"}};
+  request.idle_timeout = kTimeout;
+  FetchWhole(transport_->client(), std::move(request),
+             [reply = std::move(reply)](const auto& response) {
+               if (!response.ok()) return reply(response.status());
+               const auto versions = DecodeVersionsJson(response->body);
+               if (!versions.ok()) return reply(versions.status());
+               reply(versions->server);
+             });
+}
+
 }  // namespace
+
+void AskHashKv(HttpClient* client, std::vector<std::string> urls,
+               Revision revision,
+               std::function<void(StatusOr<MemberHash>)> reply) {
+  if (urls.empty()) return reply(UnavailableError("no URL"));
+  FetchRequest request;
+  request.url = urls.front();
+  request.path = "/members/hashkv";
+  request.headers = {{"Content-Type", "application/json"},
+                     {"Connection", "close"}};
+  request.body = R"({"revision":)" + std::to_string(revision.value()) + "}";
+  request.idle_timeout = kTimeout;
+  urls.erase(urls.begin());
+  FetchWhole(client, std::move(request),
+             [client, urls = std::move(urls), revision,
+              reply = std::move(reply)](const auto& response) {
+               if (response.ok()) return reply(DecodeHash(*response));
+               if (urls.empty()) return reply(response.status());
+               AskHashKv(client, urls, revision, reply);
+             });
+}
+
+Status CheckInitialHashes(Node* node, HttpClient* client, Logger* logger) {
+  ASSIGN_OR_RETURN(const HashKvResult own, node->store()->HashKv(Revision()));
+  size_t checked = 0;
+  for (const auto& [id, member] : node->membership().members) {
+    if (id == node->member_id()) continue;
+    std::promise<StatusOr<MemberHash>> answer;
+    AskHashKv(client, member.peer_urls, own.hash_revision,
+              [&answer](StatusOr<MemberHash> hash) {
+                answer.set_value(std::move(hash));
+              });
+    const StatusOr<MemberHash> hash = answer.get_future().get();
+    if (!hash.ok() || hash->compact_revision != own.compact_revision) {
+      logger->Warn("cannot compare the keys with a member's",
+                   {{"member", HexId(id.value())}, {"error", hash.status()}});
+      continue;
+    }
+    ++checked;
+    if (hash->hash != own.hash) {
+      return FailedPreconditionError(HexId(node->member_id().value()) +
+                                     " found data inconsistency with peers");
+    }
+  }
+  logger->Info("compared the keys with those of other members",
+               {{"revision", own.hash_revision.value()},
+                {"members", static_cast<uint64_t>(checked)}});
+  return Status::Ok();
+}
 
 std::unique_ptr<LeaderClient> NewLeaderClient(PeerTransport* transport) {
   return std::make_unique<HttpLeaderClient>(transport);

@@ -1,6 +1,7 @@
 #include "rpc/peer/member_routes.h"
 
 #include <charconv>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/bytes.h"
@@ -158,6 +159,46 @@ HttpResponse LeaseTimeToLive(Node* node, const HttpRequest& request,
   return Protobuf(std::move(wrapped));
 }
 
+// In the form of Go's JSON of a HashKVResponse.
+std::string EncodeHash(const Node& node, const HashKvResult& result) {
+  std::string json =
+      R"({"header":{"cluster_id":)" +
+      std::to_string(node.cluster_id().value()) + R"(,"member_id":)" +
+      std::to_string(node.member_id().value()) + R"(,"revision":)" +
+      std::to_string(result.current.value()) + R"(,"raft_term":)" +
+      std::to_string(node.replication().term.value()) + R"(},"hash":)" +
+      std::to_string(result.hash);
+  // Go leaves out what is zero.
+  if (result.compact_revision != Revision()) {
+    json += R"(,"compact_revision":)" +
+            std::to_string(result.compact_revision.value());
+  }
+  return json + "}";
+}
+
+void HashKv(Node* node, Loop* worker, const HttpRequest& request,
+            std::string_view body, const HttpReply& reply) {
+  if (request.method != "GET") return reply(MethodNotAllowed("GET"));
+  const auto json = nlohmann::json::parse(body, nullptr, false);
+  const auto wanted = json.is_object() ? json.find("revision") : json.end();
+  if (!json.is_object() ||
+      (wanted != json.end() && !wanted->is_number_integer())) {
+    return reply(Text(400, "error unmarshalling request"));
+  }
+  const Revision revision(wanted != json.end() ? wanted->get<int64_t>() : 0);
+  worker->Post([node, revision, reply] {
+    const StatusOr<HashKvResult> result = node->store()->HashKv(revision);
+    if (result.ok()) {
+      return reply(WithCluster(*node, Json(EncodeHash(*node, *result))));
+    }
+    // Between members the text is the store's, without its prefix.
+    constexpr std::string_view kPrefix = "etcdserver: ";
+    std::string_view text = result.status().message();
+    if (text.starts_with(kPrefix)) text.remove_prefix(kPrefix.size());
+    reply(Text(400, text));
+  });
+}
+
 HttpRoute GetRoute(std::string path, std::function<HttpResponse()> get) {
   return WholeBodyRoute(
       std::move(path), 0,
@@ -167,10 +208,27 @@ HttpRoute GetRoute(std::string path, std::function<HttpResponse()> get) {
       });
 }
 
+// Members of 3.4 do not have it.
+HttpResponse DowngradeEnabled(const Node& node) {
+  if (node.level() < Level::V3_5()) return Text(404, "404 page not found");
+  return WithCluster(node,
+                     {.status = 200,
+                      .headers = {{"Content-Type", "text/plain"}},
+                      .body = node.downgrade().enabled ? "true" : "false"});
+}
+
 }  // namespace
 
-std::vector<HttpRoute> MemberRoutes(Node* node) {
+std::vector<HttpRoute> MemberRoutes(Node* node, Loop* worker) {
   return {
+      GetRoute("/downgrade/enabled",
+               [node] { return DowngradeEnabled(*node); }),
+      WholeBodyRoute(
+          "/members/hashkv", kMaxBodyBytes,
+          [node, worker](const HttpRequest& request, const std::string& body,
+                         const HttpReply& reply) {
+            HashKv(node, worker, request, body, reply);
+          }),
       GetRoute("/version",
                [node] {
                  return Json(

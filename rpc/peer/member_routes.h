@@ -9,9 +9,11 @@
 namespace strata::peer {
 
 // The paths of the peer port beside raft's, as etcd has them: /version,
-// /members, /members/promote/ID, /leases and /leases/internal. `node` outlives
-// them. Thread-safe.
-std::vector<HttpRoute> MemberRoutes(Node* node);
+// /members, /members/promote/ID, /members/hashkv,
+// /downgrade/enabled, /leases and /leases/internal.
+// `node` outlives them, as does the worker, where hashes are computed.
+// Thread-safe.
+std::vector<HttpRoute> MemberRoutes(Node* node, Loop* worker);
 
 }  // namespace strata::peer
 

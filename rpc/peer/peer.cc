@@ -44,8 +44,9 @@ Peer::Peer(Options options)
            .logger = options_.logger,
            .urls = urls_,
            .headers = [self = options_.self] { return RequestHeaders(self()); },
-           .sent = [counters = counters_](
-                       size_t bytes) { counters->sent_bytes += bytes; }}) {
+           .counters = counters_,
+           .bytes_per_second = options_.snapshots.bytes_per_second,
+           .compress = options_.snapshots.compress}) {
   if (options_.stranger) return;
   options_.client->Post([messages = messages_in_, appends = appends_in_] {
     messages->Start();
@@ -88,6 +89,7 @@ std::shared_ptr<StreamReader> Peer::MakeReader(bool appends) {
       .receive = options_.receive,
       .received = [counters = counters_](
                       size_t bytes) { counters->received_bytes += bytes; },
+      .gone = options_.gone,
       .removed = options_.removed});
 }
 

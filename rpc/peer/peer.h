@@ -32,11 +32,14 @@ class Peer {
     bool stranger = false;
     HttpClient* client = nullptr;
     HttpClient* snapshot_client = nullptr;
+    SnapshotSendOptions snapshots = {};
     Logger* logger = nullptr;
     std::function<PeerIdentity()> self = {};
     std::function<void(std::vector<raft::Message>)> receive = {};
     // Something was lost on the way to it. Any thread, not under a lock.
     std::function<void()> lost = {};
+    // It was there, and now nobody listens at its addresses. Any thread.
+    std::function<void()> gone = {};
     std::function<void()> removed = {};  // it says that we are removed
   };
   // Begins to dial.

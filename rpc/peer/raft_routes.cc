@@ -1,5 +1,6 @@
 #include "rpc/peer/raft_routes.h"
 
+#include <charconv>
 #include <utility>
 
 #include "base/bytes.h"
@@ -12,9 +13,18 @@ namespace {
 constexpr std::string_view kStreams = "/raft/stream/";
 constexpr std::string_view kMessages = "message";
 constexpr std::string_view kAppends = "msgapp";
+constexpr std::string_view kProgress = "/raft/snapshot/progress/";
 constexpr uint64_t kMaxSnapshotBytes = uint64_t{1} << 40;
 
 // Has been answered; what follows does not matter.
+// 0 if it is no number.
+uint64_t ParseDecimal(std::string_view text) {
+  uint64_t number = 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? number : 0;
+}
+
 class Answered : public HttpHandler {
  public:
   bool OnBody(std::string_view) override { return true; }
@@ -103,6 +113,8 @@ RaftRoutes::Handler RaftRoutes::OpenSnapshot(const HttpRequest& request,
   }
   Meet(request);
   const std::string* const encoding = request.Find("Content-Encoding");
+  const std::string* const name = request.Find("X-Strata-Snapshot");
+  const std::string* const offset = request.Find("X-Strata-Offset");
   return std::make_shared<SnapshotReceiver>(
       SnapshotReceiver::Options{
           .self = *self,
@@ -110,13 +122,31 @@ RaftRoutes::Handler RaftRoutes::OpenSnapshot(const HttpRequest& request,
           .disk = disk_,
           .logger = logger_,
           .compressed = encoding != nullptr && *encoding == "zstd",
-          .received =
-              [host = host_](MemberId from, size_t bytes) {
+          .name = name == nullptr ? "" : *name,
+          .offset = offset == nullptr ? 0 : ParseDecimal(*offset),
+          .broken = broken_,
+          .counters =
+              [host = host_](MemberId from) {
                 const auto peer = host->FindPeer(from);
-                if (peer == nullptr) return;
-                peer->counters()->received_bytes += bytes;
+                return peer == nullptr ? nullptr : peer->counters();
               }},
       sink);
+}
+
+// Of a snapshot whose connection broke: how much of it is here.
+void RaftRoutes::TellProgress(const HttpRequest& request,
+                              const HttpReply& reply) {
+  const auto self = host_->Self();
+  if (!self.has_value()) return reply(NotReady());
+  if (auto refusal = CheckRequest(*self, request, "GET")) {
+    return reply(std::move(*refusal));
+  }
+  const auto sender = SenderOf(request);
+  disk_->Post([broken = broken_, self = *self, reply,
+               from = sender ? sender->member : MemberId(),
+               name = request.path.substr(kProgress.size())] {
+    reply(TextResponse(self, 200, std::to_string(broken->BytesOf(from, name))));
+  });
 }
 
 HttpResponse RaftRoutes::TakeMessage(const HttpRequest& request,
@@ -158,6 +188,10 @@ std::vector<HttpRoute> RaftRoutes::Routes() {
        [this](const HttpRequest& request, const Sink& sink) {
          return OpenStream(request, sink);
        }},
+      WholeBodyRoute(
+          std::string(kProgress), 0,
+          [this](const HttpRequest& request, const std::string&,
+                 const HttpReply& reply) { TellProgress(request, reply); }),
       {"/raft/snapshot", kMaxSnapshotBytes,
        [this](const HttpRequest& request, const Sink& sink) {
          return OpenSnapshot(request, sink);

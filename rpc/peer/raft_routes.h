@@ -11,6 +11,7 @@
 #include "rpc/peer/identity.h"
 #include "rpc/peer/peer.h"
 #include "rpc/peer/receiver_gate.h"
+#include "rpc/peer/snapshot_receiver.h"
 
 namespace strata::peer {
 
@@ -31,7 +32,11 @@ class RaftRoutes {
 
   // Snapshots that come are written on `disk`.
   RaftRoutes(Host* host, const ReceiverGate* gate, Loop* disk, Logger* logger)
-      : host_(host), gate_(gate), disk_(disk), logger_(logger) {}
+      : host_(host),
+        gate_(gate),
+        disk_(disk),
+        logger_(logger),
+        broken_(std::make_shared<BrokenSnapshots>(disk)) {}
 
   std::vector<HttpRoute> Routes();
 
@@ -41,6 +46,7 @@ class RaftRoutes {
 
   Handler OpenStream(const HttpRequest& request, const Sink& sink);
   Handler OpenSnapshot(const HttpRequest& request, const Sink& sink);
+  void TellProgress(const HttpRequest& request, const HttpReply& reply);
   HttpResponse TakeMessage(const HttpRequest& request, std::string_view body);
   HttpResponse Probe(const HttpRequest& request) const;
   bool IsRemoved(MemberId member) const;
@@ -51,6 +57,7 @@ class RaftRoutes {
   const ReceiverGate* const gate_;
   Loop* const disk_;
   Logger* const logger_;
+  const std::shared_ptr<BrokenSnapshots> broken_;
 };
 
 }  // namespace strata::peer

@@ -12,7 +12,28 @@ namespace {
 constexpr size_t kMaxUnread = 1 << 20;
 constexpr size_t kLengthBytes = 8;
 
+// For a sender that dials again.
+constexpr Duration kKeepBroken = std::chrono::seconds(30);
+
 }  // namespace
+
+void BrokenSnapshots::Keep(Broken broken) {
+  kept_ = std::move(broken);
+  disk_->After(kKeepBroken, [self = shared_from_this(), kept = ++kept_so_far_] {
+    if (self->kept_so_far_ == kept) self->kept_.reset();
+  });
+}
+
+uint64_t BrokenSnapshots::BytesOf(MemberId from,
+                                  const std::string& name) const {
+  return kept_ && kept_->from == from && kept_->name == name ? kept_->bytes : 0;
+}
+
+std::optional<BrokenSnapshots::Broken> BrokenSnapshots::Take(
+    MemberId from, const std::string& name) {
+  if (BytesOf(from, name) == 0) return std::nullopt;
+  return std::exchange(kept_, std::nullopt);
+}
 
 bool SnapshotReceiver::OnBody(std::string_view bytes) {
   const std::lock_guard lock(mutex_);
@@ -35,8 +56,20 @@ void SnapshotReceiver::OnBodyEnd() {
 void SnapshotReceiver::OnDone() {
   const std::lock_guard lock(mutex_);
   over_ = true;
-  // What came of an unfinished one is removed where it was written.
-  options_.disk->Post([self = shared_from_this()] { self->snapshot_.reset(); });
+  options_.disk->Post([self = shared_from_this()] { self->Over(); });
+}
+
+// What came of an unfinished one is removed where it was written, if nobody can
+// go on with it.
+void SnapshotReceiver::Over() {
+  if (snapshot_ != nullptr && !options_.name.empty() && bytes_ > 0) {
+    options_.broken->Keep({.from = from_,
+                           .name = options_.name,
+                           .snapshot = std::move(snapshot_),
+                           .bytes = bytes_});
+  }
+  snapshot_.reset();
+  Count(false);
 }
 
 void SnapshotReceiver::Work() {
@@ -58,7 +91,8 @@ void SnapshotReceiver::Work() {
     if (refused_) continue;
     const bool begun = begun_;
     const Status status = Unpack(bytes);
-    if (begun) options_.received(from_, bytes.size());
+    if (begun && counters_ != nullptr)
+      counters_->received_bytes += bytes.size();
     if (!status.ok()) Refuse(status);
   }
 }
@@ -78,6 +112,11 @@ Status SnapshotReceiver::TakeHead() {
   head_.erase(0, kLengthBytes + length);
   begun_ = true;
   from_ = message.from;
+  counters_ = options_.counters(from_);
+  began_ = options_.disk->Now();
+  if (counters_ != nullptr) ++counters_->snapshots_received.under_way;
+  if (options_.offset > 0) return Resume();
+  options_.broken->Drop();
   options_.logger->Info("receiving a snapshot",
                         {{"member", HexId(from_.value())},
                          {"index", message.snapshot->metadata.index.value()}});
@@ -91,8 +130,21 @@ Status SnapshotReceiver::TakeHead() {
   return Status::Ok();
 }
 
+Status SnapshotReceiver::Resume() {
+  auto broken = options_.broken->Take(from_, options_.name);
+  if (!broken || broken->bytes != options_.offset) {
+    return FailedPreconditionError("it cannot go on from there");
+  }
+  options_.logger->Info("a snapshot goes on", {{"member", HexId(from_.value())},
+                                               {"from-byte", options_.offset}});
+  snapshot_ = std::move(broken->snapshot);
+  bytes_ = broken->bytes;
+  return Status::Ok();
+}
+
 Status SnapshotReceiver::Take(std::string_view bytes) {
   if (begun_) {
+    bytes_ += bytes.size();
     return options_.gate->With(
         [&](Receiver*) { return snapshot_->Write(bytes); },
         UnavailableError("stopping"));
@@ -123,12 +175,20 @@ void SnapshotReceiver::End() {
   options_.logger->Info("received a snapshot",
                         {{"member", HexId(from_.value())}});
   snapshot_.reset();
+  Count(true);
   sink_->Reply(DoneResponse(options_.self));
+}
+
+void SnapshotReceiver::Count(bool ok) {
+  if (const auto counters = std::exchange(counters_, nullptr)) {
+    counters->snapshots_received.Ended(ok, options_.disk->Now() - began_);
+  }
 }
 
 void SnapshotReceiver::Refuse(const Status& why) {
   refused_ = true;
   snapshot_.reset();
+  Count(false);
   options_.logger->Warn("refused a snapshot", {{"why", why}});
   if (begun_) {
     return sink_->Reply(

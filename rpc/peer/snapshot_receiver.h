@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/logger.h"
@@ -11,9 +12,36 @@
 #include "rpc/http/handler.h"
 #include "rpc/peer/identity.h"
 #include "rpc/peer/receiver_gate.h"
+#include "rpc/peer/stats.h"
 #include "rpc/peer/zstd_stream.h"
 
 namespace strata::peer {
+
+// Snapshots whose connections broke, kept for a while so that their senders,
+// members of ours, can go on where they were: at most one. Bound to the disk's
+// loop.
+class BrokenSnapshots : public std::enable_shared_from_this<BrokenSnapshots> {
+ public:
+  struct Broken {
+    MemberId from = {};
+    std::string name = {};  // the sender's for it
+    std::unique_ptr<IncomingSnapshot> snapshot = {};
+    uint64_t bytes = 0;  // of the database that it has
+  };
+  explicit BrokenSnapshots(Loop* disk) : disk_(disk) {}
+
+  void Keep(Broken broken);
+  // 0: it is not here.
+  uint64_t BytesOf(MemberId from, const std::string& name) const;
+  std::optional<Broken> Take(MemberId from, const std::string& name);
+  // Before another one begins.
+  void Drop() { kept_.reset(); }
+
+ private:
+  Loop* const disk_;
+  std::optional<Broken> kept_;
+  uint64_t kept_so_far_ = 0;
+};
 
 // The other end of a SnapshotSender: a POST whose body goes to the receiver's
 // disk, on `disk`, while no more of it is read than a bounded piece.
@@ -26,7 +54,13 @@ class SnapshotReceiver : public HttpHandler,
     Loop* disk = nullptr;
     Logger* logger = nullptr;
     bool compressed = false;  // the body is zstd
-    std::function<void(MemberId from, size_t bytes)> received = {};
+    // Of a sender who can go on: its name for the snapshot, and where it goes
+    // on.
+    std::string name = {};
+    uint64_t offset = 0;
+    std::shared_ptr<BrokenSnapshots> broken = {};
+    // Of who sends it; null: it is no member.
+    std::function<std::shared_ptr<PeerCounters>(MemberId from)> counters = {};
   };
   SnapshotReceiver(Options options, std::shared_ptr<HttpSink> sink)
       : options_(std::move(options)), sink_(std::move(sink)) {}
@@ -44,8 +78,12 @@ class SnapshotReceiver : public HttpHandler,
   Status Take(std::string_view bytes);
   // Takes the message off the front of what has come. Ok if it is not whole.
   Status TakeHead();
+  Status Resume();
+  // The connection has ended.
+  void Over();
   void End();
   void Refuse(const Status& why);
+  void Count(bool ok);  // once
 
   const Options options_;
   const std::shared_ptr<HttpSink> sink_;
@@ -63,7 +101,10 @@ class SnapshotReceiver : public HttpHandler,
   bool begun_ = false;
   bool refused_ = false;
   MemberId from_;
+  std::shared_ptr<PeerCounters> counters_;  // null: not counted
+  Time began_ = {};
   std::unique_ptr<IncomingSnapshot> snapshot_;
+  uint64_t bytes_ = 0;  // of the database, with those before the offset
 };
 
 }  // namespace strata::peer

@@ -9,6 +9,7 @@
 #include "base/logger.h"
 #include "base/loop.h"
 #include "rpc/peer/http_client.h"
+#include "rpc/peer/stats.h"
 #include "rpc/peer/urls.h"
 #include "server/transport.h"
 
@@ -24,19 +25,32 @@ class SnapshotSender {
     Logger* logger = nullptr;
     std::shared_ptr<Urls> urls = {};
     std::function<std::vector<HttpRequest::Header>()> headers = {};
-    std::function<void(size_t bytes)> sent = {};
+    std::shared_ptr<PeerCounters> counters = {};
+    // Of the database; 0: no bound.
+    uint64_t bytes_per_second = 0;
+    bool compress = true;  // for members of ours
   };
   explicit SnapshotSender(Options options) : options_(std::move(options)) {}
   ~SnapshotSender() { Stop(); }
 
-  // `snapshot.done` is called from the thread. `compressed`: the other end
-  // reads zstd.
-  void Send(OutgoingSnapshot snapshot, bool compressed);
+  // `snapshot.done` is called from the thread. `ours`: the other end is a
+  // member of ours, which reads zstd and lets us go on after a break.
+  void Send(OutgoingSnapshot snapshot, bool ours);
   // Cuts what is on its way; every `done` has been called. Blocks.
   void Stop();
 
  private:
-  Status SendNow(const OutgoingSnapshot& snapshot, bool compressed);
+  // What is wrong, and whether another try may go on.
+  struct Outcome {
+    Status status = {};
+    bool broken = false;
+  };
+  Status SendAll(const OutgoingSnapshot& snapshot, bool ours);
+  Outcome SendFrom(const OutgoingSnapshot& snapshot, bool ours,
+                   const std::string& name, uint64_t offset);
+  uint64_t AskProgress(const std::string& name);
+  void Wait(Duration delay);
+  bool stopped();
   std::shared_ptr<Fetch> Begin(
       FetchRequest request, std::function<void(StatusOr<HttpResponse>)> done);
 

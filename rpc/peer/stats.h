@@ -6,10 +6,42 @@
 #include <bit>
 #include <cstdint>
 
+#include "base/histogram.h"
 #include "base/loop.h"
 #include "base/types.h"
 
 namespace strata::peer {
+
+// Snapshots to a member, or from it.
+struct SnapshotStats {
+  uint64_t under_way = 0;
+  uint64_t succeeded = 0;
+  uint64_t failed = 0;
+  HistogramValue took = {};  // seconds; of those that succeeded
+};
+
+class SnapshotCounters {
+ public:
+  std::atomic<uint64_t> under_way = 0;
+
+  void Ended(bool ok, Duration took) {
+    --under_way;
+    ++(ok ? succeeded_ : failed_);
+    if (ok) took_.AddSeconds(took);
+  }
+  SnapshotStats Read() const {
+    return {.under_way = under_way,
+            .succeeded = succeeded_,
+            .failed = failed_,
+            .took = took_.Read()};
+  }
+
+ private:
+  static constexpr auto kBounds = DoublingBounds<10>(0.1);  // as etcd's
+  std::atomic<uint64_t> succeeded_ = 0;
+  std::atomic<uint64_t> failed_ = 0;
+  Histogram took_{kBounds};
+};
 
 // Of one member, since it is known: what etcd's etcd_network_peer_* metrics
 // show. A value.
@@ -26,6 +58,8 @@ struct PeerStats {
   std::array<uint64_t, kRoundTripBuckets> round_trips = {};
   Duration round_trips_total = {};
   Duration last_round_trip = {};
+  SnapshotStats snapshots_sent = {};
+  SnapshotStats snapshots_received = {};
 };
 
 // Counts them. Thread-safe.
@@ -35,6 +69,9 @@ class PeerCounters {
   std::atomic<uint64_t> received_bytes = 0;
   std::atomic<uint64_t> sent_failures = 0;
   std::atomic<uint64_t> times_lost = 0;
+
+  SnapshotCounters snapshots_sent;
+  SnapshotCounters snapshots_received;
 
   void AddRoundTrip(Duration took) {
     constexpr uint64_t kFirst = 100'000;  // nanoseconds
@@ -56,6 +93,8 @@ class PeerCounters {
     }
     stats.round_trips_total = Duration(round_trips_total_);
     stats.last_round_trip = Duration(last_round_trip_);
+    stats.snapshots_sent = snapshots_sent.Read();
+    stats.snapshots_received = snapshots_received.Read();
     return stats;
   }
 

@@ -51,6 +51,7 @@ bool StreamReader::Begin(const HttpResponse& head) {
   if (status_ != 200) return true;  // its text follows
   working_ = true;
   was_working_ = true;
+  was_there_ = true;
   reads_zstd_ = std::ranges::any_of(head.headers, [](const auto& header) {
     return header.first == "X-Strata-Accept" && header.second == "zstd";
   });
@@ -85,10 +86,20 @@ void StreamReader::LogRefusal(const std::string& why) {
       {{"member", options_.peer}, {"path", options_.path}, {"why", why}});
 }
 
+// One that was there and then refuses at all its addresses is gone.
+void StreamReader::NoticeRefusal(const Status& status) {
+  if (status_ != 0) refused_ = 0;
+  if (status_ != 0 || !was_there_ || status.code() != Code::kNotFound) return;
+  if (++refused_ < options_.urls->All().size()) return;
+  was_there_ = false;
+  options_.gone();
+}
+
 void StreamReader::Ended(const Status& status) {
   working_ = false;
   fetch_ = nullptr;
   if (stopped_) return;
+  NoticeRefusal(status);
   options_.urls->Failed(options_.urls->Pick());
   if (status_ == kGone) options_.removed();
   if (status_ != 0 && status_ != 200) {

@@ -29,6 +29,8 @@ class StreamReader : public std::enable_shared_from_this<StreamReader> {
     std::function<std::unique_ptr<Decoder>()> make_decoder = {};
     std::function<void(std::vector<raft::Message>)> receive = {};
     std::function<void(size_t bytes)> received = {};
+    // It was there, and now nobody listens at its addresses.
+    std::function<void()> gone = {};
     std::function<void()> removed = {};  // it says that we are removed
   };
   explicit StreamReader(Options options) : options_(std::move(options)) {}
@@ -49,6 +51,7 @@ class StreamReader : public std::enable_shared_from_this<StreamReader> {
   bool Begin(const HttpResponse& head);
   bool Read(std::string_view bytes);
   void Ended(const Status& status);
+  void NoticeRefusal(const Status& status);
   void LogRefusal(const std::string& why);
 
   const Options options_;
@@ -56,6 +59,8 @@ class StreamReader : public std::enable_shared_from_this<StreamReader> {
   std::atomic<bool> reads_zstd_ = false;
   bool stopped_ = false;
   bool was_working_ = false;  // since the last dial
+  bool was_there_ = false;    // since it was last gone
+  size_t refused_ = 0;        // dials in a row, as nobody listens
   Duration back_off_ = {};
   std::shared_ptr<Fetch> fetch_;
   std::unique_ptr<Decoder> decoder_;

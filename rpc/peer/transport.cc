@@ -20,8 +20,10 @@ constexpr size_t kMaxStrangers = 16;
 
 class HttpTransport : public PeerTransport, private RaftRoutes::Host {
  public:
-  HttpTransport(Logger* logger, TlsContext* tls)
+  HttpTransport(Logger* logger, TlsContext* tls,
+                const SnapshotSendOptions& snapshots)
       : logger_(logger),
+        snapshots_(snapshots),
         client_(HttpClient::New("peers", tls)),
         snapshot_client_(HttpClient::New("snapshots", tls)),
         disk_(NewThreadedLoop("snapshot-in")),
@@ -67,6 +69,7 @@ class HttpTransport : public PeerTransport, private RaftRoutes::Host {
   void Tick();
 
   Logger* const logger_;
+  const SnapshotSendOptions snapshots_;
   ReceiverGate gate_;
   const std::unique_ptr<HttpClient> client_;
   const std::unique_ptr<HttpClient> snapshot_client_;
@@ -91,6 +94,7 @@ std::shared_ptr<Peer> HttpTransport::MakePeer(MemberId member,
       .stranger = stranger,
       .client = client_.get(),
       .snapshot_client = snapshot_client_.get(),
+      .snapshots = snapshots_,
       .logger = logger_,
       // Copied, as it does not change.
       .self = [self = *self_] { return self; },
@@ -103,6 +107,11 @@ std::shared_ptr<Peer> HttpTransport::MakePeer(MemberId member,
             gate_.With([member](Receiver* receiver) {
               receiver->Unreachable(member);
             });
+          },
+      .gone =
+          [this, member] {
+            gate_.With(
+                [member](Receiver* receiver) { receiver->Gone(member); });
           },
       .removed =
           [this] {
@@ -243,9 +252,9 @@ void HttpTransport::Stop() {
 
 }  // namespace
 
-std::unique_ptr<PeerTransport> PeerTransport::New(Logger* logger,
-                                                  TlsContext* tls) {
-  return std::make_unique<HttpTransport>(logger, tls);
+std::unique_ptr<PeerTransport> PeerTransport::New(
+    Logger* logger, TlsContext* tls, const SnapshotSendOptions& snapshots) {
+  return std::make_unique<HttpTransport>(logger, tls, snapshots);
 }
 
 }  // namespace strata::peer

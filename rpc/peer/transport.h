@@ -21,8 +21,9 @@ class PeerTransport : public Transport {
  public:
   // `tls` is for members with https URLs, and outlives the transport; null:
   // there are none.
-  static std::unique_ptr<PeerTransport> New(Logger* logger,
-                                            TlsContext* tls = nullptr);
+  static std::unique_ptr<PeerTransport> New(
+      Logger* logger, TlsContext* tls = nullptr,
+      const SnapshotSendOptions& snapshots = {});
 
   // Who we are. Before that nothing is sent, and requests are answered with
   // 503. Any thread, once.

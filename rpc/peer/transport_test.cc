@@ -34,6 +34,9 @@ class Inbox : public Receiver {
   void Unreachable(MemberId) override {
     Change([&] { ++unreachable; });
   }
+  void Gone(MemberId member) override {
+    Change([&] { gone.insert(member); });
+  }
   bool IsRemoved(MemberId member) const override {
     const std::lock_guard lock(mutex);
     return removed.contains(member);
@@ -65,6 +68,9 @@ class Inbox : public Receiver {
   std::condition_variable changed;
   std::vector<raft::Message> messages;
   std::set<MemberId> removed;
+  std::set<MemberId> gone;
+  size_t received = 0;  // of databases
+  int snapshots = 0;    // begun
   int unreachable = 0;
   bool removed_here = false;
   std::string database;       // of the snapshot that came whole
@@ -78,6 +84,7 @@ class InboxSnapshot : public IncomingSnapshot {
   Status Write(std::string_view bytes) override {
     if (inbox_->disk_is_full) return ResourceExhaustedError("no space left");
     database_.append(bytes);
+    inbox_->Change([&] { inbox_->received += bytes.size(); });
     return Status::Ok();
   }
   Status Finish() override {
@@ -96,6 +103,7 @@ class InboxSnapshot : public IncomingSnapshot {
 
 StatusOr<std::unique_ptr<IncomingSnapshot>> Inbox::ReceiveSnapshot(
     raft::Message message) {
+  Change([&] { ++snapshots; });
   return std::make_unique<InboxSnapshot>(this, std::move(message));
 }
 
@@ -318,6 +326,17 @@ TEST_F(TransportTest, HeartbeatsDoNotWaitBehindAppends) {
       [&] { return one_.inbox.Count(raft::MessageType::kAppend) == 48; }));
 }
 
+// One whose connections are cut may be well; one that refuses new ones is not.
+TEST_F(TransportTest, TellsThatAMemberIsGone) {
+  Connect();
+  relay_.Cut();
+  ASSERT_TRUE(one_.AwaitActive(2, true));
+  one_.StopListening();
+  EXPECT_TRUE(
+      two_.inbox.Await([&] { return two_.inbox.gone.contains(MemberId(1)); }));
+  EXPECT_TRUE(one_.inbox.gone.empty());
+}
+
 TEST_F(TransportTest, CutConnectionsAreDialledAgain) {
   Connect();
   for (uint64_t round = 1; round <= 3; ++round) {
@@ -412,6 +431,49 @@ TEST_F(TransportTest, SnapshotsArriveWhole) {
   EXPECT_TRUE(two_.inbox.database == expected);
   ASSERT_EQ(two_.inbox.messages.size(), 1U);
   EXPECT_EQ(two_.inbox.messages[0], Snapshot(0, nullptr).message);
+}
+
+// A connection that breaks is no reason to begin anew.
+TEST_F(TransportTest, SnapshotsGoOnAfterABreak) {
+  Connect();
+  std::atomic<int> outcome = -1;
+  constexpr size_t kBytes = 40'000'000;
+  one_.transport->SendSnapshot(Snapshot(kBytes, [&](bool ok) {
+    one_.inbox.Change([&] { outcome = ok ? 1 : 0; });
+  }));
+  for (size_t at = 1; at <= 2; ++at) {
+    ASSERT_TRUE(two_.inbox.Await(
+        [&] { return two_.inbox.received > at * kBytes / 4; }));
+    relay_.Cut();
+  }
+  ASSERT_TRUE(one_.inbox.Await([&] { return outcome != -1; }));
+  EXPECT_EQ(outcome, 1);
+  EXPECT_EQ(two_.inbox.received, kBytes);
+  EXPECT_EQ(two_.inbox.snapshots, 1);
+  std::string expected;
+  ASSERT_TRUE(Snapshot(kBytes, nullptr)
+                  .write_database([&](std::string_view bytes) {
+                    expected += bytes;
+                    return Status::Ok();
+                  })
+                  .ok());
+  EXPECT_TRUE(two_.inbox.database == expected);
+  const std::vector<PeerStats> stats = one_.transport->Stats();
+  ASSERT_EQ(stats.size(), 1U);
+  EXPECT_EQ(stats[0].snapshots_sent.succeeded, 1U);
+  EXPECT_EQ(stats[0].snapshots_sent.under_way, 0U);
+}
+
+// At 64 MiB a second.
+TEST_F(TransportTest, SnapshotsAreSentNoFasterThanAllowed) {
+  Connect();
+  std::atomic<int> outcome = -1;
+  const auto begin = std::chrono::steady_clock::now();
+  one_.transport->SendSnapshot(Snapshot(size_t{32} << 20, [&](bool ok) {
+    one_.inbox.Change([&] { outcome = ok ? 1 : 0; });
+  }));
+  ASSERT_TRUE(one_.inbox.Await([&] { return outcome == 1; }));
+  EXPECT_GT(std::chrono::steady_clock::now() - begin, milliseconds(450));
 }
 
 TEST_F(TransportTest, FailedSnapshotsAreTold) {

@@ -95,6 +95,8 @@ std::map<std::string, Call> Methods(const Stubs& stubs) {
       {"Lease/LeaseLeases", Unary(lease, &Lease::Stub::LeaseLeases)},
       {"Maintenance/Status", Unary(maintenance, &Maintenance::Stub::Status)},
       {"Maintenance/HashKV", Unary(maintenance, &Maintenance::Stub::HashKV)},
+      {"Maintenance/Downgrade",
+       Unary(maintenance, &Maintenance::Stub::Downgrade)},
       {"Maintenance/Alarm", Unary(maintenance, &Maintenance::Stub::Alarm)},
       {"Cluster/MemberList",
        Unary(stubs.cluster.get(), &etcdserverpb::Cluster::Stub::MemberList)},

@@ -4,8 +4,9 @@ Writes and reads at any of them, a leader and a follower killed, members added,
 promoted, moved and removed by etcdctl, a follower that needs a snapshot; and
 all equal at the end of each.
 """
-import pathlib
 import os
+import pathlib
+import subprocess
 import sys
 import time
 
@@ -118,8 +119,15 @@ def leadership_moves(some):
 
 def no_quorum_no_answer(some):
     survivor, *others = some.members
+    # etcdctl asks for a leader when it watches.
+    watch = subprocess.Popen([server.ETCDCTL, f"--endpoints={survivor.endpoint}", "watch", "a"],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                             env=server.clean_environment())
+    time.sleep(0.5)
     for member in others:
         member.kill()
+    _, said = watch.communicate(timeout=30)
+    check(b"etcdserver: no leader" in said, f"the watch ended with {said}")
     done = survivor.ctl("put", "lost", "x", "--command-timeout=1s")
     check(done.returncode != 0, "a minority took a put")
     check(survivor.ctl("get", "key0", "--consistency=l", "--command-timeout=1s").returncode != 0,

@@ -16,6 +16,7 @@ import urllib.request
 HERE = pathlib.Path(os.path.abspath(__file__)).parent
 sys.path.insert(0, str(HERE.parent / "harness"))
 
+import cluster
 import server
 
 # A prefix or a whole name, and why there is no such metric.
@@ -115,6 +116,40 @@ def measured(binary):
         return page(member)
 
 
+def measured_in_cluster(binary):
+    """Of a leader of three, for what there is of other members."""
+    with cluster.Cluster([binary] * 3) as some:
+        leader = some.leader()
+        leader.must("put", "a", "b")
+        round_trips = lambda: page(leader).of("etcd_network_peer_round_trip_time_seconds_count")
+        leader.wait("a round trip measured", lambda: any(round_trips().values()))
+        return page(leader)
+
+
+# In etcd from the first snapshot on.
+SNAPSHOTS = {
+    f"etcd_network_snapshot_{verb}_{what}": kind
+    for verb in ("send", "receive")
+    for what, kind in (("success", "counter"), ("failures", "counter"), ("inflights_total", "gauge"),
+                       ("total_duration_seconds", "histogram"))
+}
+
+
+def peer_problems(etcd, ours):
+    names = {name: kind for name, kind in etcd.types.items() if name.startswith("etcd_network_")}
+    for name, kind in sorted({**names, **SNAPSHOTS}.items()):
+        if ours.types.get(name) != kind:
+            yield f"{name} is a {ours.types.get(name)}, not a {kind}"
+        elif name in names and kind == "histogram" and etcd.bounds(name) != ours.bounds(name):
+            yield f"{name} has the bounds {ours.bounds(name)}, not {etcd.bounds(name)}"
+        elif name in names and etcd.label_names(name) != ours.label_names(name):
+            yield f"{name} has the labels {ours.label_names(name)}, not {etcd.label_names(name)}"
+    for name in ("etcd_network_active_peers", "etcd_network_peer_sent_bytes_total",
+                 "etcd_network_peer_received_bytes_total"):
+        if not all(value > 0 for value in ours.of(name).values()) or len(ours.of(name)) < 2:
+            yield f"{name} is {ours.of(name)}"
+
+
 def is_missing(labels):
     labels = dict(labels)
     return labels["grpc_service"] in MISSING_SERVICES or labels["grpc_method"] in MISSING_METHODS
@@ -156,6 +191,7 @@ def problems(etcd, ours):
 def main():
     etcd, ours = measured(server.ETCD), measured(sys.argv[1])
     found = list(problems(etcd, ours))
+    found += peer_problems(measured_in_cluster(server.ETCD), measured_in_cluster(sys.argv[1]))
     for problem in found:
         print(problem)
     # The comparison finds what is wrong.
@@ -164,7 +200,7 @@ def main():
     del broken.types["etcd_mvcc_put_total"]
     broken.types["etcd_server_has_leader"] = "counter"
     broken.samples["etcd_debugging_lease_granted_total", frozenset()] += 1
-    if len(list(problems(etcd, broken))) < len(found) + 3:
+    if len(list(problems(etcd, broken))) < len(list(problems(etcd, ours))) + 3:
         print("planted differences were not found")
         return 1
     print(f"{len(etcd.types)} metrics of etcd's, {sum(map(excepted, etcd.types))} excepted, {len(found)} problems")

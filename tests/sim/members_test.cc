@@ -190,6 +190,140 @@ TEST_F(MembersTest, ALeaderWithAFullDiskHandsOver) {
             cluster_.Leader()->node()->store()->revision());
 }
 
+// --- the cluster's version ---
+
+class VersionTest : public MembersTest {
+ protected:
+  VersionTest() : MembersTest(Options()) {}
+  static ClusterOptions Options() {
+    ClusterOptions options;
+    options.node.level = Level::V3_5();
+    return options;
+  }
+  Status Validate(const std::string& target) {
+    return cluster_.Wait([&](const std::function<void(Status)>& done) {
+      Follower()->node()->ValidateDowngrade(target, done);
+    });
+  }
+  Status Enable(const std::string& target) {
+    return cluster_.Wait([&](const std::function<void(Status)>& done) {
+      Follower()->node()->EnableDowngrade(target, done);
+    });
+  }
+  Status Cancel() {
+    return cluster_.Wait([&](const std::function<void(Status)>& done) {
+      Follower()->node()->CancelDowngrade(done);
+    });
+  }
+  std::string Version() {
+    return cluster_.Leader()->node()->membership().cluster_version;
+  }
+  // One after another, with another level.
+  void RestartAllAt(Level level) {
+    for (size_t i = 0; i < cluster_.size(); ++i) {
+      Member& member = cluster_.member(i);
+      member.Kill();
+      member.options().level = level;
+      CHECK_OK(member.Start());
+      CHECK(cluster_.WaitForLeader() != nullptr);
+      cluster_.RunFor(seconds(2));
+    }
+  }
+};
+
+TEST_F(VersionTest, DowngradesAreRefusedInEtcdsWords) {
+  EXPECT_EQ(Version(), "3.5.0");
+  CHECK_OK(Validate("3.4"));
+  CHECK_OK(Validate("3.4.0"));
+  for (const char* text : {"", "3", "x.y", "3.4.", "3.4.0.1", "-3.4"}) {
+    EXPECT_EQ(Validate(text).message(),
+              "etcdserver: wrong downgrade target version format")
+        << text;
+  }
+  for (const char* target : {"3.5", "3.3", "3.6.0", "2.4.0"}) {
+    EXPECT_EQ(Enable(target).message(),
+              "etcdserver: invalid downgrade target version")
+        << target;
+  }
+  EXPECT_EQ(Cancel().message(), "etcdserver: no inflight downgrade job");
+  CHECK_OK(Enable("3.4"));
+  cluster_.RunFor(seconds(6));
+  EXPECT_EQ(Version(), "3.4.0");
+  EXPECT_TRUE(Follower()->node()->downgrade().enabled);
+  EXPECT_EQ(Enable("3.3").message(),
+            "etcdserver: cluster has a downgrade job in progress");
+  CHECK_OK(Cancel());
+  cluster_.RunFor(seconds(6));
+  EXPECT_EQ(Version(), "3.5.0");
+}
+
+TEST_F(VersionTest, FollowsTheLevelsOfAllMembers) {
+  CHECK_OK(Enable("3.4"));
+  cluster_.RunFor(seconds(6));
+  RestartAllAt(Level::V3_4());
+  EXPECT_EQ(Version(), "3.4.0");
+  EXPECT_EQ(Follower()->node()->level(), Level::V3_4());
+  // And up again, when the last has been started anew.
+  for (size_t i = 0; i < cluster_.size(); ++i) {
+    cluster_.member(i).options().level = Level::V3_5();
+  }
+  Member& last = cluster_.member(2);
+  for (size_t i = 0; i < 2; ++i) {
+    cluster_.member(i).Kill();
+    CHECK_OK(cluster_.member(i).Start());
+    CHECK(cluster_.WaitForLeader() != nullptr);
+    cluster_.RunFor(seconds(6));
+    EXPECT_EQ(Version(), "3.4.0");
+  }
+  CHECK_OK(Cancel());
+  last.Kill();
+  CHECK_OK(last.Start());
+  CHECK(cluster_.WaitForLeader() != nullptr);
+  cluster_.RunFor(seconds(12));
+  EXPECT_EQ(Version(), "3.5.0");
+}
+
+class BoundsTest : public MembersTest {
+ protected:
+  static constexpr uint64_t kTailBytes = 100'000;
+  BoundsTest() : MembersTest(Options()) {}
+  static ClusterOptions Options() {
+    ClusterOptions options;
+    options.node.max_applied_gap = 10;
+    options.node.max_tail_bytes = kTailBytes;
+    return options;
+  }
+};
+
+// Who has decided much that it has not applied takes on no more.
+TEST_F(BoundsTest, AMemberThatIsBehindRefusesRequests) {
+  Member* const behind = Follower();
+  behind->StallDisk(seconds(5));
+  Fill(30);
+  EXPECT_EQ(cluster_.Put(behind, "a", "1").status().message(),
+            "etcdserver: too many requests");
+  cluster_.RunFor(seconds(6));
+  CHECK_OK(cluster_.Put(behind, "a", "1"));
+}
+
+// What its backend does not take is not piled up in memory.
+TEST_F(BoundsTest, AMemberWhoseBackendIsFullAppliesNoMore) {
+  Member* const full = cluster_.Leader();
+  full->env()->SetCapacity(full->env()->UsedBytes());
+  Status last;
+  for (int i = 0; i < 300 && last.ok(); ++i) {
+    last = cluster_.Put(Follower(), "a", std::string(1000, 'x')).status();
+    EXPECT_LT(full->node()->store()->tail_bytes(), 2 * kTailBytes);
+  }
+  ASSERT_TRUE(last.ok()) << last.ToString();
+  cluster_.RunUntil([&] { return AnotherLeads(full); }, seconds(5));
+  EXPECT_NE(cluster_.Leader(), full);
+  full->env()->SetCapacity(UINT64_MAX);
+  cluster_.RunFor(seconds(10));
+  EXPECT_EQ(full->node()->store()->revision(),
+            cluster_.Leader()->node()->store()->revision());
+}
+
 class SnapshotTest : public MembersTest {
  protected:
   SnapshotTest() : MembersTest(Options()) {}

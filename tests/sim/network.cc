@@ -82,6 +82,24 @@ class SimLeaderClient final : public LeaderClient {
       node->PromoteMember(id, reply);
     });
   }
+  void Version(MemberId member,
+               std::function<void(StatusOr<std::string>)> reply) override {
+    network_->AskAny(self_, member, [reply](Node* node) {
+      if (node == nullptr) return reply(errors::TimedOut());
+      reply(node->level().ClusterVersion());
+    });
+  }
+  void HashKv(MemberId member, Revision revision,
+              std::function<void(StatusOr<MemberHash>)> reply) override {
+    network_->AskAny(self_, member, [revision, reply](Node* node) {
+      if (node == nullptr) return reply(errors::TimedOut());
+      const auto hash = node->store()->HashKv(revision);
+      if (!hash.ok()) return reply(hash.status());
+      reply(MemberHash{.hash = hash->hash,
+                       .current = hash->current,
+                       .compact_revision = hash->compact_revision});
+    });
+  }
 
  private:
   Network* const network_;
@@ -138,6 +156,12 @@ void Network::Deliver(MemberId from, MemberId to, raft::Message message) {
   const auto at = receivers_.find(to);
   if (at == receivers_.end() || cuts_.contains({from, to})) {
     ++dropped_;
+    // Half of those that are down are so without their machines, which say it.
+    const auto back = receivers_.find(from);
+    if (at == receivers_.end() && back != receivers_.end() &&
+        lives_[to] % 4 == 0 && !cuts_.contains({to, from})) {
+      back->second->Gone(to);
+    }
     return;
   }
   // As 410 Gone from etcd's peer handlers.
@@ -203,20 +227,25 @@ void Network::DeliverSnapshot(MemberId from, const raft::Message& message,
 
 void Network::Ask(MemberId from, MemberId leader,
                   std::function<void(Node*)> call) {
-  const bool lost = cuts_.contains({from, leader}) ||
-                    cuts_.contains({leader, from}) || Lost();
+  AskAny(from, leader, [leader, call = std::move(call)](Node* node) {
+    call(node != nullptr && node->replication().leader == leader ? node
+                                                                 : nullptr);
+  });
+}
+
+void Network::AskAny(MemberId from, MemberId member,
+                     std::function<void(Node*)> call) {
+  const bool lost = cuts_.contains({from, member}) ||
+                    cuts_.contains({member, from}) || Lost();
   loop_->After(
       lost ? kSnapshotPatience : DrawDelay(),
-      [this, from, leader, lost, life = lives_[from], call = std::move(call)] {
+      [this, from, member, lost, life = lives_[from], call = std::move(call)] {
         // Nobody is left to be told.
         if (lives_[from] != life) return;
-        const auto at = nodes_.find(leader);
-        Node* const node =
-            lost || at == nodes_.end() || !receivers_.contains(leader)
-                ? nullptr
-                : at->second;
-        call(node != nullptr && node->replication().leader == leader ? node
-                                                                     : nullptr);
+        const auto at = nodes_.find(member);
+        call(lost || at == nodes_.end() || !receivers_.contains(member)
+                 ? nullptr
+                 : at->second);
       });
 }
 

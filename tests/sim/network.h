@@ -70,6 +70,8 @@ class Network {
                        const std::function<void(bool)>& done);
   // Runs `call` at `leader`, if it is there and leads, after a delay.
   void Ask(MemberId from, MemberId leader, std::function<void(Node*)> call);
+  // The same of any member that is there.
+  void AskAny(MemberId from, MemberId member, std::function<void(Node*)> call);
 
   SimWorld* const world_;
   Random random_;
