@@ -44,7 +44,8 @@ class CorruptionChecker::State
         });
   }
   void Hash(Revision revision, std::function<void(const HashKvResult&)> then);
-  void AskOthers(Revision revision, std::function<void(const Answers&)> then);
+  void AskOthers(Revision revision,
+                 const std::function<void(const Answers&)>& then);
 
   void CheckByTime();
   void Confirm(const HashKvResult& before, const Answers& answers);
@@ -74,14 +75,14 @@ void CorruptionChecker::State::Hash(
 }
 
 void CorruptionChecker::State::AskOthers(
-    Revision revision, std::function<void(const Answers&)> then) {
+    Revision revision, const std::function<void(const Answers&)>& then) {
   const std::vector<MemberId> others = world_.others();
   const auto answers = std::make_shared<Answers>();
   if (others.empty()) return then(*answers);
   for (const MemberId member : others) {
     world_.ask(member, revision,
                [self = shared_from_this(), member, answers, then,
-                count = others.size()](StatusOr<MemberHash> hash) {
+                count = others.size()](const StatusOr<MemberHash>& hash) {
                  self->OnLoop([=] {
                    answers->push_back({.member = member, .hash = hash});
                    if (answers->size() == count) then(*answers);
