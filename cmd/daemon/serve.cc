@@ -71,6 +71,15 @@ Status ServeNode(const StratadOptions& options, const ServiceLoops& loops,
   return Status::Ok();
 }
 
+// From then on the others reach this member; with the check, only if it holds
+// what they do.
+Status ServePeers(const StratadOptions& options, PeerPort* peers, Node* node,
+                  Loop* worker) {
+  if (peers == nullptr) return Status::Ok();
+  if (options.initial_corrupt_check) RETURN_IF_ERROR(peers->CheckHashes(node));
+  return peers->Serve(options.peer_urls, node, worker);
+}
+
 }  // namespace
 
 Status Serve(const StratadOptions& options, Logger* logger,
@@ -114,13 +123,7 @@ Status Serve(const StratadOptions& options, Logger* logger,
                    Node::Open(node_options, world));
   auto copier = NewThreadedLoop("copier");
   auto claims = NewThreadedLoop("claims");
-  Status served = Status::Ok();
-  if (peers != nullptr && options.initial_corrupt_check) {
-    served = peers->CheckHashes(node.get());
-  }
-  if (peers != nullptr && served.ok()) {
-    served = peers->Serve(options.peer_urls, node.get(), worker.get());
-  }
+  Status served = ServePeers(options, peers.get(), node.get(), worker.get());
   if (served.ok()) {
     served = ServeNode(
         options,

@@ -159,7 +159,7 @@ void Exchange::Begin() {
 void Exchange::Connected(const error_code& error) {
   if (handler_ == nullptr) return;
   if (error == asio::error::connection_refused) {
-    return Finish(NotFoundError("connect: nobody listens at " + request_.url));
+    return Finish(NotFoundError("connect: " + error.message()));
   }
   if (error) return Finish(NetworkError("connect", error));
   error_code ignored;

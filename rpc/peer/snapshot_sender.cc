@@ -227,8 +227,7 @@ SnapshotSender::Outcome SnapshotSender::SendFrom(
   }
   // What cannot be read will not be so the next time.
   const bool broken = status.ok() || status.code() == Code::kUnavailable;
-  return {.status = status.ok() ? response.status() : status,
-          .broken = broken};
+  return {.status = status.ok() ? response.status() : status, .broken = broken};
 }
 
 void SnapshotSender::Stop() {
