@@ -126,6 +126,7 @@ class NodeImpl final : public Node, private ReplicatedMachine {
   void ProposeOwn(const Request& request, std::function<void(Status)> done,
                   Term only_in = {});
   void ProposeRevoke(LeaseId id, std::function<void(Status)> done);
+  Lessor::Checkpoint MakeCheckpointer();
   void ProposeCompaction(Revision revision, std::function<void(Status)> done);
   void RaiseNoSpace(std::function<void(Status)> done);
   int64_t Quota() const;
