@@ -77,7 +77,7 @@ void Lessor::Start(const LeaseRecord& record, Duration extend) {
   const int64_t most =
       (Time::max() - loop_->Now() - extend) / std::chrono::seconds(1);
   SetDue(&lease, std::chrono::seconds(std::min(left, most - 1)) + extend);
-  lease.checkpointed = record.remaining_seconds > 0;
+  lease.checkpointed = record.remaining_seconds > 0 || lease.checkpointing;
   SetCheckpoint(&lease, kCheckpointInterval);
 }
 
@@ -120,28 +120,17 @@ void Lessor::Checkpointed(LeaseId id, int64_t remaining_seconds) {
   const std::lock_guard lock(mutex_);
   const auto at = leases_.find(id);
   if (at == leases_.end()) return;
-  at->second.checkpointed = remaining_seconds > 0;
+  at->second.checkpointed = remaining_seconds > 0 || at->second.checkpointing;
   SetCheckpoint(&at->second, kCheckpointInterval);
   ScheduleWork();
 }
 
 void Lessor::Renew(LeaseId id, std::function<void(StatusOr<int64_t>)> reply) {
-  bool checkpointed = false;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto at = leases_.find(id);
-    checkpointed = checkpoint_ != nullptr && at != leases_.end() &&
-                   at->second.checkpointed && !at->second.ended;
-  }
-  if (!checkpointed) return RenewNow(id, std::move(reply));
-  checkpoint_({{id, 0}},
-              [this, id, reply = std::move(reply)](const Status& recorded) {
-                recorded.ok() ? RenewNow(id, reply) : reply(recorded);
-              });
+  Renew(id, /*cleared=*/false, std::move(reply));
 }
 
-void Lessor::RenewNow(LeaseId id,
-                      std::function<void(StatusOr<int64_t>)> reply) {
+void Lessor::Renew(LeaseId id, bool cleared,
+                   std::function<void(StatusOr<int64_t>)> reply) {
   int64_t ttl = 0;
   {
     std::unique_lock lock(mutex_);
@@ -154,6 +143,11 @@ void Lessor::RenewNow(LeaseId id,
       at->second.waiting.push_back(std::move(reply));
       return;
     }
+    if (at != leases_.end() && at->second.checkpointed && !cleared &&
+        checkpoint_ != nullptr) {
+      lock.unlock();
+      return Clear(id, std::move(reply));
+    }
     if (at != leases_.end()) {
       ttl = at->second.ttl_seconds;
       ++counts_.renewed;
@@ -163,6 +157,14 @@ void Lessor::RenewNow(LeaseId id,
   }
   if (ttl == 0) return reply(errors::LeaseNotFound());
   reply(ttl);
+}
+
+void Lessor::Clear(LeaseId id, std::function<void(StatusOr<int64_t>)> reply) {
+  checkpoint_({{id, 0}},
+              [this, id, reply = std::move(reply)](const Status& recorded) {
+                if (!recorded.ok()) return reply(recorded);
+                Renew(id, /*cleared=*/true, reply);
+              });
 }
 
 Lessor::Counts Lessor::counts() const {
@@ -268,6 +270,9 @@ Lessor::LeftOf Lessor::TakeDueCheckpoints() {
         std::chrono::ceil<std::chrono::seconds>(lease.due - now).count();
     if (left < lease.ttl_seconds) {
       due.emplace_back(lease.id, left);
+      // From now on: a renewal that comes before the entry is applied has to be
+      // behind it in the log.
+      lease.checkpointed = lease.checkpointing = true;
     } else {
       SetCheckpoint(&lease, kCheckpointInterval);
     }
@@ -295,8 +300,10 @@ void Lessor::EndCheckpoint(const LeftOf& leases, const Status& status) {
   checkpointing_ = false;
   for (const auto& [id, left] : leases) {
     const auto at = leases_.find(id);
-    if (status.ok() || at == leases_.end()) continue;
-    if (at->second.checkpoint_at == Time()) SetCheckpoint(&at->second, kRetry);
+    if (at == leases_.end()) continue;
+    at->second.checkpointing = false;
+    if (status.ok() || at->second.checkpoint_at != Time()) continue;
+    SetCheckpoint(&at->second, kRetry);
   }
   ScheduleWork();
 }

@@ -94,8 +94,9 @@ class Lessor {
     int64_t ttl_seconds = 0;
     Time due{};
     bool ended = false;
-    bool checkpointed = false;  // the log knows less time than it has
-    Time checkpoint_at{};       // in checkpoints_; zero: it is not
+    bool checkpointed = false;   // the log may know less time than it has
+    bool checkpointing = false;  // an entry that says so is under way
+    Time checkpoint_at{};        // in checkpoints_; zero: it is not
     std::vector<std::function<void(StatusOr<int64_t>)>> waiting;
   };
   // Timers find the lessor through it, or find it gone.
@@ -116,8 +117,11 @@ class Lessor {
   LeftOf TakeDueCheckpoints();  // REQUIRES: mutex_
   void StartCheckpoint();       // on the loop
   void EndCheckpoint(const LeftOf& leases, const Status& status);
-  // Once the log does not know less of its time.
-  void RenewNow(LeaseId id, std::function<void(StatusOr<int64_t>)> reply);
+  // `cleared`: the log has been told that the lease has all of its time.
+  void Renew(LeaseId id, bool cleared,
+             std::function<void(StatusOr<int64_t>)> reply);
+  // Tells the log, and then renews.
+  void Clear(LeaseId id, std::function<void(StatusOr<int64_t>)> reply);
 
   Loop* const loop_;
   const Revoke revoke_;

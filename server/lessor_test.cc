@@ -172,17 +172,19 @@ class LessorCheckpointTest : public ::testing::Test {
     lessor_.Granted({.id = LeaseId(id), .ttl_seconds = ttl});
   }
   int64_t Renew(int64_t id) {
-    int64_t answer = -2;
-    lessor_.Renew(LeaseId(id), [&answer](StatusOr<int64_t> ttl) {
-      answer = ttl.ok() ? *ttl : -1;
+    auto answer = std::make_shared<int64_t>(-2);
+    lessor_.Renew(LeaseId(id), [answer](StatusOr<int64_t> ttl) {
+      *answer = ttl.ok() ? *ttl : -1;
     });
-    return answer;
+    world_.RunFor(delay_ + milliseconds(1));
+    return *answer;
   }
 
   std::map<int64_t, int64_t> left_;  // as the log has it
   size_t entries_ = 0;
   size_t largest_ = 0;
   Status outcome_;
+  Duration delay_ = {};  // until an entry is applied
   SimWorld world_;
   std::unique_ptr<SimLoop> loop_ = world_.NewLoop("node");
   Lessor lessor_{loop_.get(),
@@ -193,12 +195,14 @@ class LessorCheckpointTest : public ::testing::Test {
                  [this](const Lessor::LeftOf& leases, auto done) {
                    ++entries_;
                    largest_ = std::max(largest_, leases.size());
-                   for (const auto& [id, left] : leases) {
-                     if (!outcome_.ok()) break;
-                     left_[id.value()] = left;
-                     lessor_.Checkpointed(id, left);
-                   }
-                   done(outcome_);
+                   loop_->After(delay_, [this, leases, done] {
+                     for (const auto& [id, left] : leases) {
+                       if (!outcome_.ok()) break;
+                       left_[id.value()] = left;
+                       lessor_.Checkpointed(id, left);
+                     }
+                     done(outcome_);
+                   });
                  }};
 };
 
@@ -237,6 +241,18 @@ TEST_F(LessorCheckpointTest, ARenewalTakesItBackFirst) {
     EXPECT_EQ(Renew(1), 1000);
   }
   EXPECT_EQ(entries_, 3u);
+}
+
+// Of the checkpoint that is under way the renewed lease must know too.
+TEST_F(LessorCheckpointTest, ARenewalMeetsACheckpointUnderWay) {
+  delay_ = seconds(2);
+  Grant(1, 1000);
+  world_.RunFor(seconds(301));
+  EXPECT_EQ(entries_, 1u);
+  EXPECT_TRUE(left_.empty());
+  EXPECT_EQ(Renew(1), 1000);
+  EXPECT_EQ(left_.at(1), 0);
+  EXPECT_EQ(entries_, 2u);
 }
 
 TEST_F(LessorCheckpointTest, WhatIsRefusedIsTriedAgain) {
