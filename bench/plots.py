@@ -3,7 +3,7 @@
 
     bench/plots.py RESULT.json --out PAGE.html
 
-RESULT.json is what db_bench --json, server_compare.py or million.py wrote; any other
+RESULT.json is what db_bench --json, server_compare.py, million.py or member.py wrote; any other
 JSON with a list of records is drawn as it is, a chart for each number.
 """
 import argparse
@@ -180,7 +180,7 @@ def server_charts(result):
             for field, title, axis, unit in fields]
 
 
-# --- million.py ---
+# --- million.py, member.py ---
 
 
 def timeline_charts(result):
@@ -247,7 +247,7 @@ def title_of(result):
     if isinstance(result, dict) and "samples" in result:
         return "Servers of the v3 API"
     if isinstance(result, dict) and "timelines" in result:
-        return "A million keys"
+        return result.get("title", "A million keys")
     return "Figures"
 
 
@@ -256,7 +256,7 @@ def facts_of(result):
         return []
     return [[name, str(value)] for name, value in result.items()
             if isinstance(value, (str, int, float)) and value != "" and
-            name != "bench"]
+            name not in ("bench", "title")]
 
 
 def make_page(result, uplot=UPLOT):

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <bit>
 #include <memory>
 #include <string>
@@ -15,6 +16,10 @@ using EventPtr = std::shared_ptr<const WatchEvent>;
 
 // What is larger is referred to.
 constexpr size_t kCopiedBytes = 1024;
+// Of a response's front, in most cases; and of its events, at most, for which
+// memory is taken at once.
+constexpr size_t kFrontBytes = 64;
+constexpr size_t kReservedBytes = 4096;
 
 size_t VarintSize(uint64_t value) {
   return (static_cast<size_t>(std::bit_width(value | 1)) + 6) / 7;
@@ -30,26 +35,36 @@ size_t EventSize(const WatchEvent& event, bool prev_kv) {
   return size;
 }
 
-std::string EncodeHeader(const ResponseHeader& header) {
+// Of a field that is left out if it is zero, with a tag of one byte.
+size_t UintFieldSize(uint64_t value) {
+  return value == 0 ? 0 : 1 + VarintSize(value);
+}
+
+void AppendHeader(const ResponseHeader& header, std::string* out) {
   using Fields = etcdserverpb::ResponseHeader;
-  std::string out;
-  const auto add = [&out](int field, uint64_t value) {
+  const auto revision = static_cast<uint64_t>(header.revision.value());
+  wire::AppendTag(out, Proto::kHeaderFieldNumber, wire::Type::kBytes);
+  AppendVarint64(out, UintFieldSize(header.cluster_id.value()) +
+                          UintFieldSize(header.member_id.value()) +
+                          UintFieldSize(revision) +
+                          UintFieldSize(header.term.value()));
+  const auto add = [out](int field, uint64_t value) {
     if (value == 0) return;
-    wire::AppendUint(&out, static_cast<uint32_t>(field), value);
+    wire::AppendUint(out, static_cast<uint32_t>(field), value);
   };
   add(Fields::kClusterIdFieldNumber, header.cluster_id.value());
   add(Fields::kMemberIdFieldNumber, header.member_id.value());
-  add(Fields::kRevisionFieldNumber,
-      static_cast<uint64_t>(header.revision.value()));
+  add(Fields::kRevisionFieldNumber, revision);
   add(Fields::kRaftTermFieldNumber, header.term.value());
-  return out;
 }
 
-// All but the events and the mark of a fragment.
+// All but the events and the mark of a fragment. With room for `more` bytes,
+// as memory is what a small response costs.
 std::string EncodeFront(const ResponseHeader& header,
-                        const WatchResponse& response) {
+                        const WatchResponse& response, size_t more) {
   std::string out;
-  wire::AppendBytes(&out, Proto::kHeaderFieldNumber, EncodeHeader(header));
+  out.reserve(kFrontBytes + more);
+  AppendHeader(header, &out);
   const auto add = [&out](int field, int64_t value) {
     if (value != 0) wire::AppendInt(&out, static_cast<uint32_t>(field), value);
   };
@@ -105,16 +120,28 @@ class Builder {
 std::vector<StreamMessage> EncodeWatchResponse(ResponseHeader header,
                                                const WatchResponse& response,
                                                uint64_t max_bytes) {
-  const std::string front = EncodeFront(header, response);
-  const size_t fragment_mark = 2;
-  size_t size = front.size();
+  size_t events_size = 0;
+  size_t copied = 0;  // of it, in the bytes themselves
   for (const EventPtr& event : response.events) {
-    size += BytesFieldSize(EventSize(*event, response.prev_kv));
+    const size_t size = EventSize(*event, response.prev_kv);
+    events_size += BytesFieldSize(size);
+    copied += std::min(size, kCopiedBytes);
   }
-  const bool split =
-      response.fragment && size >= max_bytes && response.events.size() > 1;
+  std::string front =
+      EncodeFront(header, response, std::min(copied, kReservedBytes));
+  const size_t fragment_mark = 2;
+  const bool split = response.fragment && response.events.size() > 1 &&
+                     front.size() + events_size >= max_bytes;
   std::vector<StreamMessage> messages;
-  for (size_t at = 0; messages.empty() || at < response.events.size();) {
+  if (!split) {
+    Builder builder(std::move(front));
+    for (const EventPtr& event : response.events) {
+      builder.Add(event, response.prev_kv);
+    }
+    messages.push_back(builder.Finish());
+    return messages;
+  }
+  for (size_t at = 0; at < response.events.size();) {
     size_t end = at;
     // As etcd: one event, and those after it that leave the message smaller
     // than the limit, the mark counted.
@@ -122,7 +149,7 @@ std::vector<StreamMessage> EncodeWatchResponse(ResponseHeader header,
     for (; end < response.events.size(); ++end) {
       fragment +=
           BytesFieldSize(EventSize(*response.events[end], response.prev_kv));
-      if (split && end > at && fragment >= max_bytes) break;
+      if (end > at && fragment >= max_bytes) break;
     }
     std::string start = front;
     if (end < response.events.size()) {
@@ -131,7 +158,6 @@ std::vector<StreamMessage> EncodeWatchResponse(ResponseHeader header,
     Builder builder(std::move(start));
     for (; at < end; ++at) builder.Add(response.events[at], response.prev_kv);
     messages.push_back(builder.Finish());
-    if (response.events.empty()) break;
   }
   return messages;
 }

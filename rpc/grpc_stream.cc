@@ -35,6 +35,10 @@ grpc::Slice ToSlice(StreamMessage::Piece piece) {
 }
 
 grpc::ByteBuffer ToByteBuffer(StreamMessage message) {
+  if (message.pieces().size() == 1) {
+    const grpc::Slice slice = ToSlice(std::move(message.pieces().front()));
+    return grpc::ByteBuffer(&slice, 1);
+  }
   std::vector<grpc::Slice> slices;
   slices.reserve(message.pieces().size());
   for (StreamMessage::Piece& piece : message.pieces()) {

@@ -84,12 +84,18 @@ StatusOr<ApplyResult> Applier::RevokeLease(LeaseId id) {
   return ApplyResult();
 }
 
-// What is left is for the next leader: this one's clock goes on.
+// What is left is for the next leader: this one's clock goes on. The first
+// lease that is gone ends it, as in etcd.
 StatusOr<ApplyResult> Applier::CheckpointLeases(
     const etcdserverpb::LeaseCheckpointRequest& request) {
   for (const etcdserverpb::LeaseCheckpoint& lease : request.checkpoints()) {
-    RETURN_IF_ERROR(
-        store_->CheckpointLease(LeaseId(lease.id()), lease.remaining_ttl()));
+    const LeaseId id(lease.id());
+    RETURN_IF_ERROR(store_->CheckpointLease(id, lease.remaining_ttl()));
+    if (persist_lease_checkpoints_) {
+      store_->PutRecord(Table::kLease, LeaseRecordKey(id),
+                        EncodeLeaseRecord(*store_->leases().Find(id)));
+    }
+    lessor_->Checkpointed(id, lease.remaining_ttl());
   }
   return ApplyResult();
 }

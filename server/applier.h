@@ -15,13 +15,17 @@
 
 namespace strata {
 
-// What entries change. All outlive the applier.
+// What entries change; all outlive the applier. And how.
 struct AppliedTo {
   Store* store = nullptr;
   Cluster* cluster = nullptr;
   Alarms* alarms = nullptr;
   Lessor* lessor = nullptr;
   NodeCounters* counters = nullptr;
+  int64_t min_lease_ttl_seconds = 0;  // no lease lasts less
+  // What is left of a lease at a checkpoint goes into the lease table, at
+  // levels at which it otherwise does not.
+  bool persist_lease_checkpoints = false;
 };
 
 // Turns log entries into changes of the store and the cluster: one switch, the
@@ -30,16 +34,15 @@ struct AppliedTo {
 class Applier {
  public:
   // `compacted` is called on the store's flusher when a compaction up to that
-  // revision has physically finished. No lease lasts less than
-  // `min_lease_ttl_seconds`.
-  Applier(const AppliedTo& to, int64_t min_lease_ttl_seconds,
-          std::function<void(Revision)> compacted)
+  // revision has physically finished.
+  Applier(const AppliedTo& to, std::function<void(Revision)> compacted)
       : store_(to.store),
         cluster_(to.cluster),
         alarms_(to.alarms),
         lessor_(to.lessor),
         counters_(to.counters),
-        min_lease_ttl_seconds_(min_lease_ttl_seconds),
+        min_lease_ttl_seconds_(to.min_lease_ttl_seconds),
+        persist_lease_checkpoints_(to.persist_lease_checkpoints),
         compacted_(std::move(compacted)) {}
 
   // The request's answer, or the refusal that is the outcome of applying it.
@@ -71,6 +74,7 @@ class Applier {
   Lessor* const lessor_;
   NodeCounters* const counters_;
   const int64_t min_lease_ttl_seconds_;
+  const bool persist_lease_checkpoints_;
   const std::function<void(Revision)> compacted_;
   Status damage_;
 };

@@ -14,12 +14,15 @@ namespace {
 constexpr size_t kStepLeases = 1000;
 // A revocation that was refused (too many requests) is tried again after it.
 constexpr Duration kRetry = std::chrono::seconds(1);
+// Leases of one entry with checkpoints, as etcd's.
+constexpr size_t kCheckpointLeases = 1000;
 
 }  // namespace
 
-Lessor::Lessor(Loop* loop, Revoke revoke)
+Lessor::Lessor(Loop* loop, Revoke revoke, Checkpoint checkpoint)
     : loop_(loop),
       revoke_(std::move(revoke)),
+      checkpoint_(std::move(checkpoint)),
       anchor_(std::make_shared<Anchor>()),
       wheel_(loop->Now()) {
   anchor_->lessor = this;
@@ -51,6 +54,7 @@ void Lessor::Demote() {
     }
     leases_.clear();
     ended_.clear();
+    checkpoints_.clear();
   }
   // Whether it ends is the next leader's to say.
   for (const auto& reply : waiting) reply(errors::LeaderChanged());
@@ -73,11 +77,29 @@ void Lessor::Start(const LeaseRecord& record, Duration extend) {
   const int64_t most =
       (Time::max() - loop_->Now() - extend) / std::chrono::seconds(1);
   SetDue(&lease, std::chrono::seconds(std::min(left, most - 1)) + extend);
+  lease.checkpointed = record.remaining_seconds > 0 || lease.checkpointing;
+  SetCheckpoint(&lease, kCheckpointInterval);
 }
 
 void Lessor::SetDue(Lease* lease, Duration left) {
   lease->due = loop_->Now() + left;
   wheel_.Set(lease, lease->due);
+}
+
+// Not for a lease that ends before.
+void Lessor::SetCheckpoint(Lease* lease, Duration after) {
+  if (checkpoint_ == nullptr) return;
+  ClearCheckpoint(lease);
+  const Time at = loop_->Now() + after;
+  if (lease->ended || lease->due <= at) return;
+  lease->checkpoint_at = at;
+  checkpoints_.emplace(at, lease->id);
+}
+
+void Lessor::ClearCheckpoint(Lease* lease) {
+  if (lease->checkpoint_at == Time()) return;
+  checkpoints_.erase({lease->checkpoint_at, lease->id});
+  lease->checkpoint_at = Time();
 }
 
 void Lessor::Revoked(LeaseId id) {
@@ -87,13 +109,28 @@ void Lessor::Revoked(LeaseId id) {
     const auto at = leases_.find(id);
     if (at == leases_.end()) return;
     wheel_.Cancel(&at->second);
+    ClearCheckpoint(&at->second);
     waiting = std::move(at->second.waiting);
     leases_.erase(at);
   }
   for (const auto& reply : waiting) reply(errors::LeaseNotFound());
 }
 
+void Lessor::Checkpointed(LeaseId id, int64_t remaining_seconds) {
+  const std::lock_guard lock(mutex_);
+  const auto at = leases_.find(id);
+  if (at == leases_.end()) return;
+  at->second.checkpointed = remaining_seconds > 0 || at->second.checkpointing;
+  SetCheckpoint(&at->second, kCheckpointInterval);
+  ScheduleWork();
+}
+
 void Lessor::Renew(LeaseId id, std::function<void(StatusOr<int64_t>)> reply) {
+  Renew(id, /*cleared=*/false, std::move(reply));
+}
+
+void Lessor::Renew(LeaseId id, bool cleared,
+                   std::function<void(StatusOr<int64_t>)> reply) {
   int64_t ttl = 0;
   {
     std::unique_lock lock(mutex_);
@@ -106,6 +143,11 @@ void Lessor::Renew(LeaseId id, std::function<void(StatusOr<int64_t>)> reply) {
       at->second.waiting.push_back(std::move(reply));
       return;
     }
+    if (at != leases_.end() && at->second.checkpointed && !cleared &&
+        checkpoint_ != nullptr) {
+      lock.unlock();
+      return Clear(id, std::move(reply));
+    }
     if (at != leases_.end()) {
       ttl = at->second.ttl_seconds;
       ++counts_.renewed;
@@ -115,6 +157,14 @@ void Lessor::Renew(LeaseId id, std::function<void(StatusOr<int64_t>)> reply) {
   }
   if (ttl == 0) return reply(errors::LeaseNotFound());
   reply(ttl);
+}
+
+void Lessor::Clear(LeaseId id, std::function<void(StatusOr<int64_t>)> reply) {
+  checkpoint_({{id, 0}},
+              [this, id, reply = std::move(reply)](const Status& recorded) {
+                if (!recorded.ok()) return reply(recorded);
+                Renew(id, /*cleared=*/true, reply);
+              });
 }
 
 Lessor::Counts Lessor::counts() const {
@@ -150,9 +200,16 @@ std::vector<LeaseId> Lessor::List() const {
   return ids;
 }
 
+std::optional<Time> Lessor::NextWork() const {
+  const std::optional<Time> end = wheel_.NextWork();
+  if (checkpoints_.empty() || checkpointing_) return end;
+  const Time checkpoint = checkpoints_.begin()->first;
+  return end.has_value() ? std::min(*end, checkpoint) : checkpoint;
+}
+
 // At most one timer waits, for the earliest work there is.
 void Lessor::ScheduleWork() {
-  const std::optional<Time> next = wheel_.NextWork();
+  const std::optional<Time> next = NextWork();
   if (!next.has_value() || (work_at_.has_value() && *work_at_ <= *next)) return;
   if (work_at_.has_value()) loop_->Cancel(work_timer_);
   work_at_ = next;
@@ -176,6 +233,7 @@ void Lessor::Work() {
     }
   }
   StartRevokes();
+  StartCheckpoint();
   const std::lock_guard lock(mutex_);
   ScheduleWork();
 }
@@ -198,6 +256,56 @@ void Lessor::StartRevokes() {
     revoke_(id, [this, id](const Status& status) { EndRevoke(id, status); });
   }
   starting_ = false;
+}
+
+Lessor::LeftOf Lessor::TakeDueCheckpoints() {
+  LeftOf due;
+  const Time now = loop_->Now();
+  while (due.size() < kCheckpointLeases && !checkpoints_.empty() &&
+         checkpoints_.begin()->first <= now) {
+    Lease& lease = leases_.at(checkpoints_.begin()->second);
+    ClearCheckpoint(&lease);
+    if (lease.ended || lease.due <= now) continue;
+    const int64_t left =
+        std::chrono::ceil<std::chrono::seconds>(lease.due - now).count();
+    if (left < lease.ttl_seconds) {
+      due.emplace_back(lease.id, left);
+      // From now on: a renewal that comes before the entry is applied has to be
+      // behind it in the log.
+      lease.checkpointed = lease.checkpointing = true;
+    } else {
+      SetCheckpoint(&lease, kCheckpointInterval);
+    }
+  }
+  return due;
+}
+
+void Lessor::StartCheckpoint() {
+  LeftOf due;
+  {
+    const std::lock_guard lock(mutex_);
+    if (checkpointing_) return;
+    due = TakeDueCheckpoints();
+    if (due.empty()) return;
+    checkpointing_ = true;
+  }
+  checkpoint_(
+      due, [this, due](const Status& status) { EndCheckpoint(due, status); });
+}
+
+// Those that the log has not taken are tried again; the others have had their
+// next time set when they were applied.
+void Lessor::EndCheckpoint(const LeftOf& leases, const Status& status) {
+  const std::lock_guard lock(mutex_);
+  checkpointing_ = false;
+  for (const auto& [id, left] : leases) {
+    const auto at = leases_.find(id);
+    if (at == leases_.end()) continue;
+    at->second.checkpointing = false;
+    if (status.ok() || at->second.checkpoint_at != Time()) continue;
+    SetCheckpoint(&at->second, kRetry);
+  }
+  ScheduleWork();
 }
 
 // What was not revoked is tried again; it stays ended for its clients.

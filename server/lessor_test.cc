@@ -161,6 +161,129 @@ TEST_F(LessorTest, AFollowerEndsNothingAndANewLeaderBeginsAnew) {
   EXPECT_NEAR(Remaining(2), 20, 0.1);
 }
 
+class LessorCheckpointTest : public ::testing::Test {
+ protected:
+  LessorCheckpointTest() { Promote({}); }
+
+  void Promote(const std::vector<LeaseRecord>& leases) {
+    lessor_.Promote(leases, Duration::zero());
+  }
+  void Grant(int64_t id, int64_t ttl) {
+    lessor_.Granted({.id = LeaseId(id), .ttl_seconds = ttl});
+  }
+  int64_t Renew(int64_t id) {
+    auto answer = std::make_shared<int64_t>(-2);
+    lessor_.Renew(LeaseId(id), [answer](StatusOr<int64_t> ttl) {
+      *answer = ttl.ok() ? *ttl : -1;
+    });
+    world_.RunFor(delay_ + milliseconds(1));
+    return *answer;
+  }
+
+  std::map<int64_t, int64_t> left_;  // as the log has it
+  size_t entries_ = 0;
+  size_t largest_ = 0;
+  Status outcome_;
+  Duration delay_ = {};  // until an entry is applied
+  SimWorld world_;
+  std::unique_ptr<SimLoop> loop_ = world_.NewLoop("node");
+  Lessor lessor_{loop_.get(),
+                 [this](LeaseId id, auto done) {
+                   lessor_.Revoked(id);
+                   done(Status::Ok());
+                 },
+                 [this](const Lessor::LeftOf& leases, auto done) {
+                   ++entries_;
+                   largest_ = std::max(largest_, leases.size());
+                   loop_->After(delay_, [this, leases, done] {
+                     for (const auto& [id, left] : leases) {
+                       if (!outcome_.ok()) break;
+                       left_[id.value()] = left;
+                       lessor_.Checkpointed(id, left);
+                     }
+                     done(outcome_);
+                   });
+                 }};
+};
+
+TEST_F(LessorCheckpointTest, TheLogIsToldWhatIsLeftOfLongLeases) {
+  Grant(1, 1000);
+  Grant(2, 299);
+  world_.RunFor(seconds(290));
+  EXPECT_TRUE(left_.empty());
+  world_.RunFor(seconds(20));
+  EXPECT_EQ(left_, (std::map<int64_t, int64_t>{{1, 700}}));
+  world_.RunFor(seconds(300));
+  EXPECT_EQ(left_.at(1), 400);
+  world_.RunFor(seconds(300));
+  EXPECT_EQ(left_.at(1), 100);
+  world_.RunFor(seconds(200));
+  EXPECT_EQ(entries_, 3u);
+  EXPECT_TRUE(lessor_.List().empty());
+}
+
+// Else the next leader would end a lease too early.
+TEST_F(LessorCheckpointTest, ARenewalTakesItBackFirst) {
+  Grant(1, 1000);
+  world_.RunFor(seconds(301));
+  outcome_ = ResourceExhaustedError("etcdserver: too many requests");
+  EXPECT_EQ(Renew(1), -1);
+  EXPECT_NEAR(
+      std::chrono::duration<double>(*lessor_.Remaining(LeaseId(1))).count(),
+      699, 0.1);
+  outcome_ = Status::Ok();
+  EXPECT_EQ(Renew(1), 1000);
+  EXPECT_EQ(left_.at(1), 0);
+  EXPECT_EQ(entries_, 3u);
+  // One that is renewed again and again costs no entries.
+  for (int i = 0; i < 100; ++i) {
+    world_.RunFor(seconds(100));
+    EXPECT_EQ(Renew(1), 1000);
+  }
+  EXPECT_EQ(entries_, 3u);
+}
+
+// Of the checkpoint that is under way the renewed lease must know too.
+TEST_F(LessorCheckpointTest, ARenewalMeetsACheckpointUnderWay) {
+  delay_ = seconds(2);
+  Grant(1, 1000);
+  world_.RunFor(seconds(301));
+  EXPECT_EQ(entries_, 1u);
+  EXPECT_TRUE(left_.empty());
+  EXPECT_EQ(Renew(1), 1000);
+  EXPECT_EQ(left_.at(1), 0);
+  EXPECT_EQ(entries_, 2u);
+}
+
+TEST_F(LessorCheckpointTest, WhatIsRefusedIsTriedAgain) {
+  Grant(1, 1000);
+  outcome_ = ResourceExhaustedError("etcdserver: too many requests");
+  world_.RunFor(seconds(302));
+  EXPECT_TRUE(left_.empty());
+  EXPECT_LE(entries_, 3u);
+  outcome_ = Status::Ok();
+  world_.RunFor(seconds(2));
+  EXPECT_NEAR(static_cast<double>(left_.at(1)), 697, 2);
+}
+
+TEST_F(LessorCheckpointTest, ManyInEntriesOfABoundedSize) {
+  for (int id = 1; id <= 2500; ++id) Grant(id, 1000);
+  world_.RunFor(seconds(301));
+  EXPECT_EQ(left_.size(), 2500u);
+  EXPECT_EQ(entries_, 3u);
+  EXPECT_EQ(largest_, 1000u);
+}
+
+TEST_F(LessorCheckpointTest, OfTheLeaderAlone) {
+  Grant(1, 1000);
+  lessor_.Demote();
+  world_.RunFor(seconds(301));
+  EXPECT_EQ(entries_, 0u);
+  Promote({{.id = LeaseId(1), .ttl_seconds = 1000, .remaining_seconds = 400}});
+  world_.RunFor(seconds(301));
+  EXPECT_EQ(left_.at(1), 100);
+}
+
 TEST_F(LessorTest, TheLongestLeaseDoesNotOverflow) {
   Grant(1, 9'000'000'000);
   Grant(2, INT64_MAX);

@@ -27,9 +27,10 @@ NodeImpl::NodeImpl(const NodeOptions& options, const NodeWorld& world,
       slow_log_(options.warning_apply_duration, world.loop, world.logger),
       ids_(dir->member, world.loop->WallNow()),
       cluster_(dir->snapshot_membership),
-      lessor_(world.loop, [this](LeaseId id, auto done) {
-        ProposeRevoke(id, std::move(done));
-      }) {}
+      lessor_(
+          world.loop,
+          [this](LeaseId id, auto done) { ProposeRevoke(id, std::move(done)); },
+          MakeCheckpointer()) {}
 
 StoreOptions NodeImpl::MakeStoreOptions() {
   StoreOptions options;
@@ -66,12 +67,14 @@ Status NodeImpl::OpenStore(DataDir* dir) {
        .random_seed = ids_.Next()},
       world_.logger);
   applier_ = std::make_unique<Applier>(
-      AppliedTo{.store = store_.get(),
-                .cluster = &cluster_,
-                .alarms = &alarms_,
-                .lessor = &lessor_,
-                .counters = &counters_},
-      options_.min_lease_ttl_seconds,
+      AppliedTo{
+          .store = store_.get(),
+          .cluster = &cluster_,
+          .alarms = &alarms_,
+          .lessor = &lessor_,
+          .counters = &counters_,
+          .min_lease_ttl_seconds = options_.min_lease_ttl_seconds,
+          .persist_lease_checkpoints = options_.persist_lease_checkpoints},
       [this](Revision revision) { compactions_.Finished(revision); });
   RETURN_IF_ERROR(cluster_.Restore(*store_));
   return alarms_.Restore(*store_);

@@ -90,6 +90,10 @@ struct NodeOptions {
   Duration warning_apply_duration = std::chrono::milliseconds(100);
   // No lease lasts less: as etcd's, one and a half election timeouts.
   int64_t min_lease_ttl_seconds = limits::kMinLeaseTtlSeconds;
+  // What is left of long leases is told to the log now and then, and (with the
+  // second, or from level 3.6 on) kept over restarts: server/lessor.h.
+  bool lease_checkpoints = false;
+  bool persist_lease_checkpoints = false;
 
   // More than this that the backend has not yet is refused (kTailBytesMax).
   uint64_t max_tail_bytes = limits::kTailBytesMax;

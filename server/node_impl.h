@@ -138,6 +138,7 @@ class NodeImpl final : public Node, private ReplicatedMachine {
   void ProposeOwn(const Request& request, std::function<void(Status)> done,
                   Term only_in = {});
   void ProposeRevoke(LeaseId id, std::function<void(Status)> done);
+  Lessor::Checkpoint MakeCheckpointer();
   void ProposeCompaction(Revision revision, std::function<void(Status)> done);
   void RaiseCorrupt(MemberId member);
   void RaiseNoSpace(std::function<void(Status)> done);

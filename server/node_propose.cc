@@ -72,6 +72,23 @@ void NodeImpl::ProposeRevoke(LeaseId id, std::function<void(Status)> done) {
                                                                    : Term());
 }
 
+// What is left by this leader's clock: not by the next one's.
+Lessor::Checkpoint NodeImpl::MakeCheckpointer() {
+  if (!options_.lease_checkpoints) return nullptr;
+  return
+      [this](const Lessor::LeftOf& leases, std::function<void(Status)> done) {
+        auto request = std::make_shared<etcdserverpb::InternalRaftRequest>();
+        for (const auto& [id, left] : leases) {
+          auto* const checkpoint =
+              request->mutable_lease_checkpoint()->add_checkpoints();
+          checkpoint->set_id(id.value());
+          checkpoint->set_remaining_ttl(left);
+        }
+        ProposeOwn(request, std::move(done),
+                   raft_ != nullptr ? ReignTerm() : Term());
+      };
+}
+
 // All members could; the leader does.
 void NodeImpl::ProposeCompaction(Revision revision,
                                  std::function<void(Status)> done) {

@@ -290,6 +290,25 @@ TEST_F(NodeLeaseTest, LeasesAndTheirKeysSurviveARestart) {
   }
 }
 
+// Over a restart only if it is asked for, or the level says so.
+TEST_F(NodeLeaseTest, WhatIsLeftAtACheckpoint) {
+  node_.options().lease_checkpoints = true;
+  for (const bool persisted : {false, true}) {
+    node_.options().persist_lease_checkpoints = persisted;
+    ASSERT_TRUE(node_.Open().ok());
+    ASSERT_TRUE(Grant(7, 1000).ok());
+    node_.RunFor(std::chrono::seconds(302));
+    EXPECT_EQ(node_->store()->leases().Find(LeaseId(7))->remaining_seconds,
+              700);
+    ASSERT_TRUE(node_.Open().ok());
+    const auto left = node_->LeaseTimeLeft(LeaseId(7));
+    ASSERT_TRUE(left.ok());
+    EXPECT_LE(*left, std::chrono::seconds(persisted ? 701 : 1001));
+    EXPECT_GT(*left, std::chrono::seconds(persisted ? 699 : 999));
+    ASSERT_TRUE(Revoke(7).ok());
+  }
+}
+
 TEST_F(NodeLeaseTest, ARenewedLeaseStays) {
   ASSERT_TRUE(node_.Open().ok());
   ASSERT_TRUE(Grant(7, 10).ok());

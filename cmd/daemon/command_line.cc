@@ -370,12 +370,14 @@ void AddCorruptionFlags(StratadOptions* options, FlagSet* flags) {
 
 void AddLeaseFlags(StratadOptions* options, FlagSet* flags) {
   flags->Add(SwitchFlag("experimental-enable-lease-checkpoint",
-                        &options->lease_checkpoint,
-                        "Taken for etcd's sake: one member's leases begin "
-                        "anew when it does."));
+                        &options->node.lease_checkpoints,
+                        "The leader tells the others every five minutes what "
+                        "is left of leases that last longer, so that they "
+                        "end however often it changes."));
   flags->Add(SwitchFlag("experimental-enable-lease-checkpoint-persist",
-                        &options->lease_checkpoint_persist,
-                        "The same; needs the one above."));
+                        &options->node.persist_lease_checkpoints,
+                        "Keep that over restarts too, as from level 3.6 on is "
+                        "always done; needs the one above."));
 }
 
 Status TakeRotation(const std::string& text, LogRotation* rotation) {
@@ -509,7 +511,7 @@ Status Complete(const FlagSet& flags, StratadOptions* options) {
   }
   if (node->data_dir.empty()) node->data_dir = node->name + ".etcd";
   node->max_request_bytes = options->grpc.max_request_bytes;
-  if (options->lease_checkpoint_persist && !options->lease_checkpoint) {
+  if (node->persist_lease_checkpoints && !node->lease_checkpoints) {
     return InvalidArgumentError(
         "setting experimental-enable-lease-checkpoint-persist requires "
         "experimental-enable-lease-checkpoint");

@@ -28,9 +28,6 @@ struct StratadOptions {
   LogOptions log;
   std::vector<std::string> command_line = {};  // as it was, for /debug/vars
   Duration warning_unary_duration = std::chrono::milliseconds(300);
-  // Taken, and without effect on one member.
-  bool lease_checkpoint = false;
-  bool lease_checkpoint_persist = false;
   std::vector<std::string> listen_client_urls;
   // With these the ones above are gRPC's alone.
   std::vector<std::string> listen_client_http_urls = {};

@@ -190,7 +190,7 @@ TEST(CommandLineTest, HttpAndLogFlagsArrive) {
   EXPECT_FALSE(options.http.gateway);
   EXPECT_EQ(options.node.warning_apply_duration, std::chrono::milliseconds(7));
   EXPECT_EQ(options.warning_unary_duration, std::chrono::milliseconds(8));
-  EXPECT_TRUE(options.lease_checkpoint);
+  EXPECT_TRUE(options.node.lease_checkpoints);
   EXPECT_TRUE(options.log.rotate);
   EXPECT_EQ(options.log.rotation.max_bytes, uint64_t{3} << 20);
   EXPECT_EQ(options.command_line.size(), 10U);

@@ -121,7 +121,7 @@ Status Serve(const StratadOptions& options, Logger* logger,
   if (peers != nullptr) peers->AddTo(&world);
   ASSIGN_OR_RETURN(const std::unique_ptr<Node> node,
                    Node::Open(node_options, world));
-  auto copier = NewThreadedLoop("copier");
+  auto copier = NewThreadedLoop("copier", ThreadPriority::kLow);
   auto claims = NewThreadedLoop("claims");
   Status served = ServePeers(options, peers.get(), node.get(), worker.get());
   if (served.ok()) {

@@ -431,6 +431,8 @@ TEST_F(SnapshotTest, ACrashWhileASnapshotIsInstalledLosesNothing) {
 
 class LeaseTest : public MembersTest {
  protected:
+  explicit LeaseTest(ClusterOptions options = {}) : MembersTest(options) {}
+
   void Grant(int64_t id, int64_t ttl) {
     etcdserverpb::InternalRaftRequest request;
     request.mutable_lease_grant()->set_id(id);
@@ -471,6 +473,42 @@ TEST_F(LeaseTest, ALeaderThatIsCutOffRenewsNothing) {
     if (&cluster_.member(i) == old) cluster_.Isolate(i);
   }
   EXPECT_FALSE(Renew(old, 7).ok());
+}
+
+class CheckpointTest : public LeaseTest {
+ protected:
+  CheckpointTest() : LeaseTest(WithCheckpoints()) {}
+
+  static ClusterOptions WithCheckpoints() {
+    ClusterOptions options;
+    options.node.lease_checkpoints = true;
+    return options;
+  }
+
+  Duration LeftAtANewLeader(int64_t id) {
+    cluster_.Leader()->Kill();
+    CHECK(cluster_.WaitForLeader() != nullptr);
+    cluster_.RunFor(seconds(1));
+    const auto left = cluster_.Leader()->node()->LeaseTimeLeft(LeaseId(id));
+    CHECK_OK(left.status());
+    CHECK_OK(cluster_.StartAll());
+    cluster_.RunFor(seconds(2));
+    return *left;
+  }
+};
+
+// Without, a lease that lasts longer than the leaders do would never end.
+TEST_F(CheckpointTest, ANewLeaderGoesOnFromWhatWasLeft) {
+  Grant(7, 1000);
+  cluster_.RunFor(seconds(310));
+  for (size_t i = 0; i < cluster_.size(); ++i) {
+    const auto& leases = cluster_.member(i).node()->store()->leases();
+    EXPECT_EQ(leases.Find(LeaseId(7))->remaining_seconds, 700);
+  }
+  EXPECT_LE(LeftAtANewLeader(7), seconds(702));
+  // A renewal is for the leader after that too.
+  CHECK_OK(Renew(Follower(), 7));
+  EXPECT_GT(LeftAtANewLeader(7), seconds(990));
 }
 
 }  // namespace
