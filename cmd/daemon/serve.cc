@@ -54,6 +54,16 @@ StatusOr<std::unique_ptr<TlsContext>> OpenClientTls(
                  Env::Posix(), wall_now, logger);
 }
 
+// Other members, if there are any.
+Status ServePeers(const StratadOptions& options, PeerPort* peers, Node* node,
+                  Loop* worker) {
+  if (peers == nullptr) return Status::Ok();
+  if (options.initial_corrupt_check) {
+    RETURN_IF_ERROR(peers->CheckHashes(node));
+  }
+  return peers->Serve(options.peer_urls, node, worker);
+}
+
 // Serves an open node.
 Status ServeNode(const StratadOptions& options, const ServiceLoops& loops,
                  PeerPort* peers, ClientPorts::Parts parts,
@@ -63,6 +73,7 @@ Status ServeNode(const StratadOptions& options, const ServiceLoops& loops,
       {.max_request_bytes = options.grpc.max_request_bytes},
       peers == nullptr ? ClusterServiceOptions() : peers->ClusterOptions());
   parts.services = &services;
+  if (peers != nullptr) parts.peers = [peers] { return peers->Stats(); };
   ASSIGN_OR_RETURN(const std::unique_ptr<ClientPorts> ports,
                    ClientPorts::Open(options, parts));
   wait();
@@ -104,7 +115,7 @@ Status Serve(const StratadOptions& options, Logger* logger,
   const auto flusher = NewThreadedLoop("flusher");
   const auto background = NewThreadedLoop("background");
   // Long reads, which are not to hold up the short ones and the writes.
-  const auto worker = NewThreadedLoop("worker", ThreadPriority::kLow);
+  auto worker = NewThreadedLoop("worker", ThreadPriority::kLow);
   const auto watch_pump = NewThreadedLoop("watch-pump");
   const auto compactor = options.node.backend == BackendKind::kLevelDb
                              ? NewThreadedLoop("compactor")
@@ -125,27 +136,24 @@ Status Serve(const StratadOptions& options, Logger* logger,
   auto claims = NewThreadedLoop("claims");
   Status served = ServePeers(options, peers.get(), node.get(), worker.get());
   if (served.ok()) {
-    served = ServeNode(
-        options,
-        {.worker = worker.get(),
-         .copier = copier.get(),
-         .claims = claims.get()},
-        peers.get(),
-        {.node = node.get(),
-         .node_loop = &loop,
-         .timer = claims.get(),
-         .peers = peers == nullptr
-                      ? std::function<std::vector<peer::PeerStats>()>()
-                      : [&peers] { return peers->Stats(); },
-         .tls = tls.get(),
-         .logger = logger},
-        wait);
+    served = ServeNode(options,
+                       {.worker = worker.get(),
+                        .copier = copier.get(),
+                        .claims = claims.get()},
+                       peers.get(),
+                       {.node = node.get(),
+                        .node_loop = &loop,
+                        .timer = claims.get(),
+                        .tls = tls.get(),
+                        .logger = logger},
+                       wait);
   }
   const Status stopped = node->Stop();
   if (peers != nullptr) peers->Shutdown();
   // What they still have to do asks the node, which refuses.
   claims.reset();
   copier.reset();
+  worker.reset();
   logger->Info("stopped", {{"data-dir", options.node.data_dir}});
   return served.ok() ? stopped : served;
 }
