@@ -30,7 +30,8 @@ SOON_S = 10
 # Some seconds under each fault, some without any.
 UNDER_S = 2.5
 AFTER_S = 1
-SMALL_DISK = "size=300m"
+# Room for the log and the database of what full_disk puts.
+SMALL_DISK = "size=800m"
 
 
 def check(condition, what):
