@@ -116,9 +116,9 @@ class Run(million.Run):
     # --- leases ---
 
     def expire(self, member):
-        self.load(member, "fill", keys=CHECKED_KEYS)
         keys, self.args.keys = self.args.keys, CHECKED_KEYS
         try:
+            self.load(member, "fill")
             quiet, _ = self.puts_until(member, lambda: time.sleep(self.args.seconds))
             self.add_puts(member, "alone", quiet)
             command = self.lease_command(member, "expire", LEASES_ENDING, f"--ttl={LEASE_SECONDS}")
