@@ -52,15 +52,16 @@ PeerPort::PeerPort(TlsContext* tls, Logger* logger,
 
 PeerPort::~PeerPort() { Shutdown(); }
 
-StatusOr<std::unique_ptr<PeerPort>> PeerPort::Prepare(NodeOptions* options,
-                                                      bool join_existing,
-                                                      TlsContext* tls,
-                                                      Logger* logger) {
-  std::unique_ptr<PeerPort> port(
-      new PeerPort(tls, logger, options->snapshot_send));
-  if (!Env::Posix()->Exists(DataPaths(*options).wal)) {
+StatusOr<std::unique_ptr<PeerPort>> PeerPort::Prepare(
+    const StratadOptions& options, const Pause& pause, TlsContext* tls,
+    NodeOptions* node, Logger* logger) {
+  std::unique_ptr<PeerPort> port(new PeerPort(tls, logger, node->snapshot_send));
+  if (!Env::Posix()->Exists(DataPaths(*node).wal)) {
+    RETURN_IF_ERROR(FindCluster(options.bootstrap, pause, node, logger));
     RETURN_IF_ERROR(
-        Join(port->transport_->client(), join_existing, options, logger));
+        Join(port->transport_->client(), options.join_existing, node, logger));
+  } else if (options.bootstrap.any()) {
+    logger->Info("there are data: who is in the cluster is not looked for");
   }
   return port;
 }
