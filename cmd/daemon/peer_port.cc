@@ -56,6 +56,7 @@ StatusOr<std::unique_ptr<PeerPort>> PeerPort::Prepare(
     const StratadOptions& options, const Pause& pause, TlsContext* tls,
     NodeOptions* node, Logger* logger) {
   std::unique_ptr<PeerPort> port(new PeerPort(tls, logger, node->snapshot_send));
+  port->strict_ = node->strict_reconfig_check;
   if (!Env::Posix()->Exists(DataPaths(*node).wal)) {
     RETURN_IF_ERROR(FindCluster(options.bootstrap, pause, node, logger));
     RETURN_IF_ERROR(
@@ -118,7 +119,8 @@ ClusterServiceOptions PeerPort::ClusterOptions() {
               [this](const std::vector<std::string>& urls,
                      std::function<void(const Status&)> done) {
                 peer::Probe(transport_->client(), urls, std::move(done));
-              }};
+              },
+          .strict = strict_};
 }
 
 void PeerPort::Shutdown() {

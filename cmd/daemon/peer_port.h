@@ -51,6 +51,7 @@ class PeerPort {
 
   TlsContext* const tls_;  // null: no https
   Logger* const logger_;
+  bool strict_ = true;  // --strict-reconfig-check
   const std::unique_ptr<peer::PeerTransport> transport_;
   const std::unique_ptr<LeaderClient> leader_client_;
   const std::unique_ptr<Loop> log_;
