@@ -335,8 +335,8 @@ NodeStats NodeImpl::stats() const {
           .log_sync = counters_.log_sync.Read(),
           .snap_save = counters_.snap_save.Read(),
           .leader_changes = raft() == nullptr ? 1  // itself
-                                             : counters_.leader_changes.load(
-                                                   std::memory_order_relaxed),
+                                              : counters_.leader_changes.load(
+                                                    std::memory_order_relaxed),
           .proposals_pending = replicator_->GetStatus().pending,
           .proposals_failed =
               counters_.proposals_failed.load(std::memory_order_relaxed),

@@ -55,7 +55,8 @@ PeerPort::~PeerPort() { Shutdown(); }
 StatusOr<std::unique_ptr<PeerPort>> PeerPort::Prepare(
     const StratadOptions& options, const Pause& pause, TlsContext* tls,
     NodeOptions* node, Logger* logger) {
-  std::unique_ptr<PeerPort> port(new PeerPort(tls, logger, node->snapshot_send));
+  std::unique_ptr<PeerPort> port(
+      new PeerPort(tls, logger, node->snapshot_send));
   port->strict_ = node->strict_reconfig_check;
   if (!Env::Posix()->Exists(DataPaths(*node).wal)) {
     RETURN_IF_ERROR(FindCluster(options.bootstrap, pause, node, logger));
