@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -57,6 +58,17 @@ void WaitForSignal(strata::Logger* logger) {
                {{"signal", signal == SIGTERM ? "terminated" : "interrupt"}});
 }
 
+// True if a signal came meanwhile.
+bool PauseOrStop(strata::Duration duration) {
+  const sigset_t signals = StopSignals();
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(duration);
+  const timespec time = {
+      .tv_sec = seconds.count(),
+      .tv_nsec = std::chrono::nanoseconds(duration - seconds).count()};
+  return sigtimedwait(&signals, nullptr, &time) > 0;
+}
+
 int Run(const strata::StratadOptions& options) {
   auto logger = strata::NewLogger(options.log);
   if (!logger.ok()) {
@@ -65,7 +77,7 @@ int Run(const strata::StratadOptions& options) {
   }
   strata::Logger* const log = logger->get();
   const strata::Status status = strata::Serve(
-      options, log, [log] { WaitForSignal(log); },
+      options, log, PauseOrStop, [log] { WaitForSignal(log); },
       [log](const strata::Status& fatal) {
         log->Error("stopping at once", {{"error", fatal}});
         std::_Exit(EXIT_FAILURE);

@@ -72,6 +72,8 @@ bool ClusterService::NeedsNewVoterAtOnce() const {
     ++voters;
     if (id == node_->member_id() || options_.is_active(id)) ++active;
   }
+  // Refused in any case, and then in etcd's words.
+  if (options_.strict && active < voters) return false;
   const size_t quorum_with_it = (voters + 1) / 2 + 1;
   return active < quorum_with_it;
 }

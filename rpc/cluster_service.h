@@ -20,6 +20,8 @@ struct ClusterServiceOptions {
   std::function<void(const std::vector<std::string>& urls,
                      std::function<void(const Status&)> done)>
       probe = {};
+  // --strict-reconfig-check: the node refuses a voter while one is down.
+  bool strict = true;
 };
 
 // Who is in the cluster, and changes of that. Thread-safe.

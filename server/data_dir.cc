@@ -5,45 +5,19 @@
 #include <utility>
 
 #include "base/bytes.h"
-#include "base/wire.h"
 #include "engine/backend_dir.h"
 #include "server/cluster.h"
 #include "server/command.h"
+#include "server/first_log.h"
 #include "server/identity.h"
 #include "server/incoming_snapshot.h"
 
 namespace strata {
 namespace {
 
-// The log's metadata record is etcdserverpb.Metadata.
-constexpr uint32_t kMetadataNodeId = 1;
-constexpr uint32_t kMetadataClusterId = 2;
-
 // etcd's keys in the backend.
 constexpr std::string_view kConsistentIndexKey = "consistent_index";
 constexpr std::string_view kAuthEnabledKey = "authEnabled";
-
-std::string EncodeMetadata(MemberId member, ClusterId cluster) {
-  std::string bytes;
-  wire::AppendUint(&bytes, kMetadataNodeId, member.value());
-  wire::AppendUint(&bytes, kMetadataClusterId, cluster.value());
-  return bytes;
-}
-
-Status DecodeMetadata(std::string_view bytes, DataDir* dir) {
-  wire::Reader reader(bytes);
-  wire::Field field;
-  while (reader.Next(&field)) {
-    if (field.number == kMetadataNodeId) dir->member = MemberId(field.varint);
-    if (field.number == kMetadataClusterId) {
-      dir->cluster = ClusterId(field.varint);
-    }
-  }
-  if (!reader.ok() || dir->member == MemberId()) {
-    return DataLossError("the log's metadata record is damaged");
-  }
-  return Status::Ok();
-}
 
 WalOptions MakeWalOptions(const NodeOptions& options, const NodeWorld& world) {
   return {.segment_bytes = options.wal_segment_bytes,
@@ -167,13 +141,23 @@ Status CheckMembers(const NodeWorld& world, const Membership& membership,
   return Status::Ok();
 }
 
+// How a member leaves its cluster (--force-new-cluster): by these entries after
+// the one at `last`, which replace what is there.
+struct Departure {
+  LogIndex last = {};
+  std::vector<raft::Entry> entries = {};
+};
+
 // Looks at the whole log before any of it is applied, or repaired.
 Status CheckLog(const NodeOptions& options, const NodeWorld& world,
-                const WalContent& log, DataDir* dir) {
-  RETURN_IF_ERROR(DecodeMetadata(log.metadata, dir));
+                const WalContent& log, DataDir* dir,
+                std::optional<Departure>* departure) {
+  ASSIGN_OR_RETURN(const LogOwner owner, DecodeLogOwner(log.metadata));
+  dir->member = owner.member;
+  dir->cluster = owner.cluster;
   const LogIndex decided = std::max(log.hard_state.commit, dir->applied);
   Cluster cluster(dir->snapshot_membership);
-  std::vector<Command> undecided;
+  std::vector<Command> undecided;  // up to the first change of members
   bool undecided_change = false;
   for (const raft::Entry& entry : log.entries) {
     ASSIGN_OR_RETURN(Command command, DecodeCommand(entry));
@@ -182,12 +166,26 @@ Status CheckLog(const NodeOptions& options, const NodeWorld& world,
       RETURN_IF_ERROR(cluster.Apply(command, /*store=*/nullptr));
     } else {
       undecided_change |= entry.type != raft::EntryType::kNormal;
-      undecided.push_back(std::move(command));
+      if (!undecided_change) undecided.push_back(std::move(command));
     }
   }
-  RETURN_IF_ERROR(
-      CheckMembers(world, cluster.membership(), undecided_change, dir));
-  if (dir->alone) {
+  const Membership members = cluster.membership();
+  const bool one =
+      members.members.size() == 1 && members.members.contains(dir->member);
+  if (options.force_new_cluster && !members.members.empty()) {
+    // One member has decided what it has logged, as long as it was the only
+    // one.
+    departure->emplace();
+    (*departure)->last = decided + (one ? undecided.size() : 0);
+    ASSIGN_OR_RETURN(
+        (*departure)->entries,
+        RemoveOthers(members, dir->member, (*departure)->last,
+                     std::max(log.hard_state.term, dir->snapshot_term)));
+    dir->alone = true;
+  } else {
+    RETURN_IF_ERROR(CheckMembers(world, members, undecided_change, dir));
+  }
+  if (dir->alone && one) {
     for (const Command& command : undecided) {
       RETURN_IF_ERROR(cluster.Apply(command, /*store=*/nullptr));
     }
@@ -197,22 +195,10 @@ Status CheckLog(const NodeOptions& options, const NodeWorld& world,
   return Status::Ok();
 }
 
-// The first entries of a new cluster's log: its members, in the order of their
-// ids, as etcd puts them.
-Status WriteFirstEntries(std::vector<MemberRecord> members, DataDir* dir) {
-  std::sort(members.begin(), members.end(),
-            [](const auto& a, const auto& b) { return a.id < b.id; });
-  LogIndex index(0);
-  for (const MemberRecord& member : members) {
-    const raft::ConfChange change{.type = raft::ConfChangeType::kAddNode,
-                                  .node = member.id,
-                                  .context = EncodeMemberJson(member)};
-    dir->entries.push_back({.term = Term(1),
-                            .index = ++index,
-                            .type = raft::EntryType::kConfChange,
-                            .data = raft::EncodeConfChange(change)});
-  }
-  dir->hard_state = {.term = Term(1), .vote = MemberId(), .commit = index};
+Status WriteFirstLog(std::vector<MemberRecord> members, DataDir* dir) {
+  FirstLog log = MakeFirstLog(std::move(members));
+  dir->entries = std::move(log.entries);
+  dir->hard_state = log.hard_state;
   dir->wal->Append(dir->entries, dir->hard_state);
   return dir->wal->Sync();
 }
@@ -223,6 +209,25 @@ struct Flags {
   std::vector<MemberRecord> members;
   ClusterId cluster;
 };
+
+// The log goes on as that of a cluster of this member alone.
+Status Depart(Departure departure, const NodeWorld& world, DataDir* dir) {
+  const size_t had = dir->entries.size();
+  std::erase_if(dir->entries, [&](const raft::Entry& entry) {
+    return entry.index > departure.last;
+  });
+  world.logger->Warn("forcing a new cluster of this member alone",
+                     {{"member-id", HexId(dir->member.value())},
+                      {"last-index", departure.last.value()},
+                      {"entries-cut", had - dir->entries.size()},
+                      {"changes-of-members", departure.entries.size()}});
+  if (departure.entries.empty()) return Status::Ok();
+  dir->hard_state.commit = departure.entries.back().index;
+  dir->wal->Append(departure.entries, dir->hard_state);
+  RETURN_IF_ERROR(dir->wal->Sync());
+  std::ranges::move(departure.entries, std::back_inserter(dir->entries));
+  return Status::Ok();
+}
 
 StatusOr<Flags> ReadFlags(const NodeOptions& options, const NodeWorld& world) {
   if (options.initial_cluster.empty()) {
@@ -265,10 +270,12 @@ Status CreateLog(const NodeOptions& options, const NodeWorld& world,
   }
   std::string metadata;
   if (options.join) {
-    metadata = EncodeMetadata(options.join->self, options.join->id);
+    metadata = EncodeLogOwner(
+        {.member = options.join->self, .cluster = options.join->id});
   } else {
     ASSIGN_OR_RETURN(const Flags flags, ReadFlags(options, world));
-    metadata = EncodeMetadata(flags.self.id, flags.cluster);
+    metadata =
+        EncodeLogOwner({.member = flags.self.id, .cluster = flags.cluster});
   }
   RETURN_IF_ERROR(world.env->MakeDirs(paths.member));
   return Wal::Create(world.env, paths.wal, metadata,
@@ -281,8 +288,9 @@ Status OpenLog(const NodeOptions& options, const NodeWorld& world,
   WalSnapshot start;
   RETURN_IF_ERROR(LoadSnapshot(options, world, paths, dir, &start));
   WalOptions wal = MakeWalOptions(options, world);
+  std::optional<Departure> departure;
   wal.accept = [&](const WalContent& log) {
-    return CheckLog(options, world, log, dir);
+    return CheckLog(options, world, log, dir, &departure);
   };
   WalContent content;
   ASSIGN_OR_RETURN(dir->wal,
@@ -290,6 +298,9 @@ Status OpenLog(const NodeOptions& options, const NodeWorld& world,
                              world.logger, &content));
   dir->hard_state = content.hard_state;
   dir->entries = std::move(content.entries);
+  if (departure) {
+    RETURN_IF_ERROR(Depart(std::move(*departure), world, dir));
+  }
   const bool empty = dir->entries.empty() && start.index == LogIndex();
   if (empty && options.join) {
     dir->alone = false;
@@ -301,7 +312,7 @@ Status OpenLog(const NodeOptions& options, const NodeWorld& world,
           ", but the flags describe " + HexId(flags.self.id.value()));
     }
     dir->alone = flags.members.size() == 1;
-    RETURN_IF_ERROR(WriteFirstEntries(std::move(flags.members), dir));
+    RETURN_IF_ERROR(WriteFirstLog(std::move(flags.members), dir));
   }
   dir->last_index =
       dir->entries.empty() ? start.index : dir->entries.back().index;

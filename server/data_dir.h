@@ -54,7 +54,9 @@ StatusOr<std::unique_ptr<Backend>> OpenTables(const NodeOptions& options,
 //
 // A new cluster's log begins, on every member, with the same entries that add
 // them all, as etcd writes it. That of a member that joins a cluster is empty:
-// the leader fills it. A snapshot of another member that had come whole, but
+// the leader fills it. A member that is forced into a new cluster keeps what is
+// known to be committed, and its log says that the others are gone. A snapshot
+// of another member that had come whole, but
 // was not installed when the process ended, is installed.
 StatusOr<DataDir> OpenDataDir(const NodeOptions& options,
                               const NodeWorld& world);

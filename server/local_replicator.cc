@@ -50,6 +50,10 @@ Status LocalReplicator::Admit(const Proposal& proposal) const {
 
 void LocalReplicator::Propose(std::unique_ptr<Proposal> proposal) {
   std::unique_lock lock(mutex_);
+  if (Replicator* const next = successor()) {
+    lock.unlock();
+    return next->Propose(std::move(proposal));
+  }
   if (Status admitted = Admit(*proposal); !admitted.ok()) {
     lock.unlock();
     return proposal->reply(std::move(admitted));
@@ -149,6 +153,7 @@ Status LocalReplicator::WriteOrSync() {
 }
 
 Status LocalReplicator::SyncNow() {
+  if (wal_ == nullptr) return Status::Ok();  // handed over, synced
   RETURN_IF_ERROR(failed_);
   failed_ = wal_->Sync();
   if (!failed_.ok()) state_machine_->Fail(failed_);
@@ -156,6 +161,7 @@ Status LocalReplicator::SyncNow() {
 }
 
 Status LocalReplicator::SyncLog() {
+  if (Replicator* const next = successor()) return next->SyncLog();
   if (durability_.mode == DurabilityMode::kEachWrite) return Status::Ok();
   const auto done = std::make_shared<std::promise<Status>>();
   loop_->Post([this, done] { done->set_value(SyncNow()); });
@@ -190,9 +196,21 @@ void LocalReplicator::Refuse(Batch batch, const Status& status) {
 }
 
 void LocalReplicator::ReadIndex(std::function<void(const Status&)> done) {
+  if (Replicator* const next = successor()) {
+    return next->ReadIndex(std::move(done));
+  }
   // An answer is given only after the change is applied, so the store already
   // shows all that anyone was told of.
   done(Status::Ok());
+}
+
+void LocalReplicator::SnapshotTaken(const WalSnapshot& snapshot,
+                                    LogIndex release,
+                                    std::function<void(const Status&)> done) {
+  if (Replicator* const next = successor()) {
+    return next->SnapshotTaken(snapshot, release, std::move(done));
+  }
+  done(RecordSnapshot(snapshot, release));
 }
 
 Status LocalReplicator::RecordSnapshot(const WalSnapshot& snapshot,
@@ -213,6 +231,7 @@ Status LocalReplicator::RecordSnapshot(const WalSnapshot& snapshot,
 }
 
 ReplicatorStatus LocalReplicator::GetStatus() const {
+  if (const Replicator* const next = successor()) return next->GetStatus();
   const LogIndex committed(committed_.load(std::memory_order_acquire));
   return {.term = term_,
           .leader = self_,
@@ -221,8 +240,30 @@ ReplicatorStatus LocalReplicator::GetStatus() const {
           .pending = pending_.load(std::memory_order_relaxed)};
 }
 
+Status LocalReplicator::HandOver(const Successor& make) {
+  RETURN_IF_ERROR(SyncNow());
+  Queue queue;
+  Replicator* next;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return errors::Stopped();
+    // Nobody takes a proposal on while the log changes hands.
+    next = make(std::move(wal_), {.term = term_, .last_index = last_index_});
+    queue.swap(queue_);
+    queued_bytes_ = 0;
+    pending_.store(0, std::memory_order_relaxed);
+    successor_.store(next, std::memory_order_release);
+  }
+  for (auto& proposal : queue) next->Propose(std::move(proposal));
+  return Status::Ok();
+}
+
 void LocalReplicator::Stop() {
   std::unique_lock lock(mutex_);
+  if (Replicator* const next = successor()) {
+    lock.unlock();
+    return next->Stop();
+  }
   stopped_ = true;
   idle_.wait(lock, [this] { return !scheduled_; });
   if (durability_.mode != DurabilityMode::kInterval) return;

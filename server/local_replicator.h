@@ -31,6 +31,8 @@ struct LogPosition {
 //
 // Must be stopped, or its loop have ended, before it is destroyed.
 //
+// The cluster of one may become one of several while it runs: HandOver.
+//
 // All proposals that wait are logged with one write and one fdatasync, applied
 // and answered, on `loop`; while that goes on the next batch gathers.
 class LocalReplicator : public Replicator {
@@ -45,18 +47,30 @@ class LocalReplicator : public Replicator {
   void Propose(std::unique_ptr<Proposal> proposal) override;
   void ReadIndex(std::function<void(const Status&)> done) override;
   void SnapshotTaken(const WalSnapshot& snapshot, LogIndex release,
-                     std::function<void(const Status&)> done) override {
-    done(RecordSnapshot(snapshot, release));
-  }
+                     std::function<void(const Status&)> done) override;
   ReplicatorStatus GetStatus() const override;
   void Stop() override;
   Status SyncLog() override;
+
+  // What goes on with the log from here on: all that is in it is durable,
+  // applied and answered.
+  using Successor =
+      std::function<Replicator*(std::unique_ptr<Wal> wal, LogPosition at)>;
+  // Gives the log to another replicator, which `make` makes of it and which
+  // outlives this one; it gets what waits now, and every call from then on.
+  // Bound to the loop. On an error, that of a log that has failed or of having
+  // been stopped, all stays as it was.
+  Status HandOver(const Successor& make);
 
  private:
   using Queue = std::vector<std::unique_ptr<Proposal>>;
 
   using Batch = std::span<std::unique_ptr<Proposal>>;
 
+  // Null: this one works.
+  Replicator* successor() const {
+    return successor_.load(std::memory_order_acquire);
+  }
   Status RecordSnapshot(const WalSnapshot& snapshot, LogIndex release);
   Status Admit(const Proposal& proposal) const;  // REQUIRES: mutex_ is held
   void Drain();
@@ -88,6 +102,8 @@ class LocalReplicator : public Replicator {
 
   std::atomic<uint64_t> committed_;   // written on loop_, read anywhere
   std::atomic<uint64_t> pending_{0};  // and not answered; written under mutex_
+
+  std::atomic<Replicator*> successor_{nullptr};  // set once, under mutex_
 
   std::mutex mutex_;
   std::condition_variable idle_;

@@ -15,6 +15,13 @@ namespace {
 // renew it meanwhile. etcd's default election timeout.
 constexpr Duration kLeaseExtension = std::chrono::seconds(1);
 
+Status CheckBackend(const NodeOptions& options) {
+  if (options.backend == BackendKind::kBtree) return Status::Ok();
+  return UnimplementedError(
+      "members of a cluster keep their data in a btree: --backend " +
+      std::string(BackendName(options.backend)) + " is for single members");
+}
+
 }  // namespace
 
 NodeImpl::NodeImpl(const NodeOptions& options, const NodeWorld& world,
@@ -53,7 +60,7 @@ StoreOptions NodeImpl::MakeStoreOptions() {
 Status NodeImpl::OpenStore(DataDir* dir) {
   ASSIGN_OR_RETURN(store_, Store::Open(std::move(dir->backend),
                                        MakeStoreOptions(), world_.logger));
-  if (!dir->alone) {
+  if (!dir->alone || world_.transport != nullptr) {
     auto replaceable = std::make_unique<ReplaceableStore>(
         std::move(store_), options_.bugs.watch_skips_at_install);
     replaceable_ = replaceable.get();
@@ -128,6 +135,8 @@ Status NodeImpl::StartAlone(DataDir* dir) {
       member_id_, position, std::move(dir->wal), options_.max_wals,
       options_.durability, self, world_.loop, world_.logger, &counters_);
   log_ = replicator_.get();
+  applied_ = position.last_index;
+  applied_term_ = position.term;
   StartWorkers(dir->snapshot_index);
   lessor_.Promote(store_->leases().List(), kLeaseExtension);
   return Status::Ok();
@@ -149,12 +158,7 @@ Status NodeImpl::ReplayMembers(const DataDir& dir, LogIndex applied) {
 
 // The rest of the log is not replayed here: raft hands out what is committed.
 Status NodeImpl::StartMember(DataDir* dir) {
-  const DataPaths paths(options_);
-  if (options_.backend != BackendKind::kBtree) {
-    return UnimplementedError(
-        "members of a cluster keep their data in a btree: --backend " +
-        std::string(BackendName(options_.backend)) + " is for single members");
-  }
+  RETURN_IF_ERROR(CheckBackend(options_));
   LogIndex applied = dir->applied;
   if (options_.bugs.replay_applied_entries) applied = dir->snapshot_index;
   if (options_.bugs.skip_entries_at_restart) {
@@ -170,32 +174,13 @@ Status NodeImpl::StartMember(DataDir* dir) {
   }
   SetPeers(cluster_.membership());
   RaftReplicator::Options options;
-  options.self = member_id_;
   options.start = {.hard_state = dir->hard_state,
                    .applied = applied,
                    .conf_state = cluster_.conf_state()};
   options.log_before = dir->snapshot_index;
   options.log_before_term = dir->snapshot_term;
   options.entries = std::move(dir->entries);
-  options.heartbeat_interval = options_.heartbeat_interval;
-  options.election_timeout = options_.election_timeout;
-  options.pre_vote = options_.pre_vote;
-  options.random_seed = ids_.Next() ^ world_.random_seed;
-  options.max_wals = options_.max_wals;
-  options.snap_directory = paths.snap;
-  options.conf_state_in_log = level_.StoresConfState();
-  options.raft_bugs = options_.raft_bugs;
-  options.bugs = options_.bugs;
-  ReplicatedMachine* const self = this;
-  auto replicator = std::make_unique<RaftReplicator>(
-      std::move(options),
-      RaftReplicator::World{.env = world_.env,
-                            .loop = world_.loop,
-                            .log = world_.log,
-                            .transport = world_.transport,
-                            .logger = world_.logger,
-                            .counters = &counters_},
-      std::move(dir->wal), self);
+  auto replicator = MakeRaft(std::move(options), std::move(dir->wal));
   raft_ = replicator.get();
   replicator_ = std::move(replicator);
   log_ = replicator_.get();
@@ -203,11 +188,74 @@ Status NodeImpl::StartMember(DataDir* dir) {
   StartChecker();
   // All of it happens on the loop: what is committed is applied soon, not yet.
   world_.loop->Post([this] {
-    raft_->Start();
+    raft()->Start();
     Publish();
     WatchVersions();
     checker_->Start();
   });
+  return Status::Ok();
+}
+
+std::unique_ptr<RaftReplicator> NodeImpl::MakeRaft(
+    RaftReplicator::Options options, std::unique_ptr<Wal> wal) {
+  options.self = member_id_;
+  options.heartbeat_interval = options_.heartbeat_interval;
+  options.election_timeout = options_.election_timeout;
+  options.pre_vote = options_.pre_vote;
+  options.election_tick_advance = options_.initial_election_tick_advance;
+  options.random_seed = ids_.Next() ^ world_.random_seed;
+  options.max_wals = options_.max_wals;
+  options.snap_directory = DataPaths(options_).snap;
+  options.conf_state_in_log = level_.StoresConfState();
+  options.raft_bugs = options_.raft_bugs;
+  options.bugs = options_.bugs;
+  ReplicatedMachine* const self = this;
+  return std::make_unique<RaftReplicator>(
+      std::move(options),
+      RaftReplicator::World{.env = world_.env,
+                            .loop = world_.loop,
+                            .log = world_.log,
+                            .transport = world_.transport,
+                            .logger = world_.logger,
+                            .counters = &counters_},
+      std::move(wal), self);
+}
+
+void NodeImpl::WhenMember(std::function<void(const Status&)> done) {
+  if (raft() != nullptr) return done(Status::Ok());
+  if (const Status status = CheckTransport(); !status.ok()) {
+    return done(status);
+  }
+  world_.loop->Post([this, done = std::move(done)] { done(BecomeMember()); });
+}
+
+// A log of one member is a raft log, so raft goes on where it ends. Nobody has
+// to be asked: it leads as soon as its own vote is on the disk.
+Status NodeImpl::BecomeMember() {
+  if (raft() != nullptr) return Status::Ok();
+  if (stays_alone_) return errors::Stopped();
+  RETURN_IF_ERROR(CheckBackend(options_));
+  auto* const local = static_cast<LocalReplicator*>(replicator_.get());
+  RETURN_IF_ERROR(
+      local->HandOver([this](std::unique_ptr<Wal> wal, LogPosition at) {
+        RaftReplicator::Options options;
+        options.start = {.hard_state = {.term = at.term,
+                                        .vote = member_id_,
+                                        .commit = at.last_index},
+                         .applied = at.last_index,
+                         .conf_state = cluster_.conf_state()};
+        options.log_before = at.last_index;
+        options.log_before_term = at.term;
+        grown_ = MakeRaft(std::move(options), std::move(wal));
+        return grown_.get();
+      }));
+  was_alone_ = true;
+  raft_ = grown_.get();
+  world_.logger->Info("from now on others can be added to this member");
+  StartChecker();
+  raft()->Start();
+  WatchVersions();
+  checker_->Start();
   return Status::Ok();
 }
 
@@ -271,11 +319,11 @@ void NodeImpl::Later(Duration delay, std::function<void()> function) {
 // So that the others need not find out by an election timeout.
 void NodeImpl::HandOver() {
   std::promise<MemberId> successor;
-  world_.loop->Post([&] { successor.set_value(raft_->BestSuccessor()); });
+  world_.loop->Post([&] { successor.set_value(raft()->BestSuccessor()); });
   const MemberId to = successor.get_future().get();
   if (to == MemberId()) return;
   const auto moved = std::make_shared<std::promise<Status>>();
-  raft_->MoveLeader(
+  raft()->MoveLeader(
       to, [moved](const Status& status) { moved->set_value(status); });
   moved->get_future().wait_for(options_.election_timeout);
 }
@@ -286,9 +334,9 @@ NodeStats NodeImpl::stats() const {
           .log_bytes = counters_.log_bytes.load(std::memory_order_relaxed),
           .log_sync = counters_.log_sync.Read(),
           .snap_save = counters_.snap_save.Read(),
-          .leader_changes = raft_ == nullptr ? 1  // itself
-                                             : counters_.leader_changes.load(
-                                                   std::memory_order_relaxed),
+          .leader_changes = raft() == nullptr ? 1  // itself
+                                              : counters_.leader_changes.load(
+                                                    std::memory_order_relaxed),
           .proposals_pending = replicator_->GetStatus().pending,
           .proposals_failed =
               counters_.proposals_failed.load(std::memory_order_relaxed),
@@ -304,7 +352,15 @@ NodeStats NodeImpl::stats() const {
 }
 
 Status NodeImpl::Stop() {
-  if (raft_ != nullptr) {
+  if (world_.transport != nullptr) {
+    std::promise<void> decided;
+    world_.loop->Post([&] {
+      stays_alone_ = true;
+      decided.set_value();
+    });
+    decided.get_future().wait();
+  }
+  if (raft() != nullptr) {
     HandOver();
     std::promise<void> done;
     world_.loop->Post([&] {
@@ -326,7 +382,6 @@ Status NodeImpl::Stop() {
 StatusOr<std::unique_ptr<Node>> Node::Open(const NodeOptions& options,
                                            const NodeWorld& world) {
   ASSIGN_OR_RETURN(DataDir dir, OpenDataDir(options, world));
-  dir.alone = dir.alone && !(options.joinable && world.transport != nullptr);
   auto node = std::make_unique<NodeImpl>(options, world, &dir);
   RETURN_IF_ERROR(node->Start(std::move(dir)));
   return node;

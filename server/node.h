@@ -51,14 +51,14 @@ struct NodeOptions {
   // As given to a new member; an existing directory keeps what it has, but for
   // the client URLs.
   std::vector<std::string> initial_advertise_peer_urls;
-  // A single member to which others can be added. It then is a cluster of one,
-  // whose puts cost a thread's wake-up more.
-  bool joinable = false;
   std::string initial_cluster =
       {};  // "name=url,name=url"; empty: this member alone
   std::string initial_cluster_token = "etcd-cluster";
   // Set: a new member does not make the cluster above but joins this one.
   std::optional<ExistingCluster> join = std::nullopt;
+  // The member of a cluster that lost its quorum goes on alone: what is not
+  // known to be committed is cut off its log, and the others are removed.
+  bool force_new_cluster = false;
   std::vector<std::string> advertise_client_urls;
 
   BackendKind backend = BackendKind::kBtree;
@@ -107,6 +107,11 @@ struct NodeOptions {
   bool pre_vote = true;
   // A change of members that could cost the quorum is refused.
   bool strict_reconfig_check = true;
+  // A start without a leader does not wait for the whole election timeout, once
+  // enough others are there.
+  bool initial_election_tick_advance = true;
+  // A leader makes learners voters as soon as they can be.
+  bool auto_promote_learners = false;
   // For tests.
   const raft::PlantedBugs* raft_bugs = nullptr;
   const PlantedBugs* wal_bugs = nullptr;

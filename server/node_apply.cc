@@ -98,8 +98,8 @@ void NodeImpl::ApplyLogged(const raft::Entry& entry) {
     slow_log_.ApplyTook(took, "", result.status(),
                         [&] { return DescribeRequest(*request); });
   }
-  raft_->Reply(request->has_v2() ? request->v2().id() : request->header().id(),
-               std::move(result));
+  raft()->Reply(request->has_v2() ? request->v2().id() : request->header().id(),
+                std::move(result));
 }
 
 void NodeImpl::Fail(const Status& status) {
@@ -126,8 +126,11 @@ void NodeImpl::LeaderChanged(const raft::SoftState& now) {
 void NodeImpl::BeginReign() {
   if (reign_.load() == leading_in_.value()) return;
   reign_.store(leading_in_.value());
-  lessor_.Promote(store_->leases().List(), options_.election_timeout);
+  if (!std::exchange(was_alone_, false)) {
+    lessor_.Promote(store_->leases().List(), options_.election_timeout);
+  }
   LookAtVersions();
+  if (options_.auto_promote_learners) PromoteLearners(ReignTerm());
 }
 
 void NodeImpl::EndReign() {

@@ -125,6 +125,14 @@ class NodeImpl final : public Node, private ReplicatedMachine {
   Status Replay(const DataDir& dir);
   Status StartAlone(DataDir* dir);
   Status StartMember(DataDir* dir);
+  // Calls `done` when the members can be changed, on the loop or at once: one
+  // that is alone becomes a cluster of one.
+  void WhenMember(std::function<void(const Status&)> done);
+  Status BecomeMember();  // on the loop
+  std::unique_ptr<RaftReplicator> MakeRaft(RaftReplicator::Options options,
+                                           std::unique_ptr<Wal> wal);
+  // Null: this member is alone, and answers for itself. Any thread.
+  RaftReplicator* raft() const { return raft_.load(); }
   Status ReplayMembers(const DataDir& dir, LogIndex applied);
   void StartWorkers(LogIndex snapshot_index);
   void StartChecker();
@@ -159,6 +167,7 @@ class NodeImpl final : public Node, private ReplicatedMachine {
                   const Status& status);
   void ApplyLogged(const raft::Entry& entry);
   void BeginReign();
+  void PromoteLearners(Term term);
   void EndReign();
   void PublishLater();
   void Publish();
@@ -206,7 +215,8 @@ class NodeImpl final : public Node, private ReplicatedMachine {
   Lessor lessor_;
   CompactionWaiters compactions_;
   std::unique_ptr<Store> store_;
-  ReplaceableStore* replaceable_ = nullptr;  // store_ of a member of several
+  // store_ of a member that is one of several, or may become one.
+  ReplaceableStore* replaceable_ = nullptr;
   std::unique_ptr<WatchHub> watch_hub_;
   std::unique_ptr<Applier> applier_;  // bound to world_.loop
   std::unique_ptr<Snapshotter> snapshotter_;
@@ -223,11 +233,15 @@ class NodeImpl final : public Node, private ReplicatedMachine {
   bool removed_ = false;
   std::set<Loop::TimerId> timers_;
   bool stopping_ = false;
+  bool stays_alone_ = false;  // it is about to stop
+  bool was_alone_ = false;    // and its clock of the leases goes on
 
   std::atomic<uint64_t> reign_{0};
 
-  RaftReplicator* raft_ = nullptr;  // replicator_, of a member of several
+  // replicator_, or the one that it has handed over to: grown_.
+  std::atomic<RaftReplicator*> raft_{nullptr};
   std::unique_ptr<Replicator> replicator_;
+  std::unique_ptr<RaftReplicator> grown_;
   std::atomic<Replicator*> log_{nullptr};  // the same, for the flusher
 };
 

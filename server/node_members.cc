@@ -43,15 +43,22 @@ bool AreUrls(const std::vector<std::string>& urls) {
 }  // namespace
 
 Status NodeImpl::CheckTransport() const {
-  return raft_ != nullptr
+  return world_.transport != nullptr
              ? Status::Ok()
              : UnimplementedError(
-                   "a single member can have others added only if it was "
-                   "started with --joinable and --listen-peer-urls");
+                   "others can be added to a single member only if it was "
+                   "started with --listen-peer-urls or --initial-cluster");
 }
 
 void NodeImpl::ProposeConfChange(raft::ConfChange change,
                                  std::function<void(const Status&)> done) {
+  if (raft() == nullptr) {
+    return WhenMember([this, change = std::move(change),
+                       done = std::move(done)](const Status& status) {
+      if (!status.ok()) return done(status);
+      ProposeConfChange(change, done);
+    });
+  }
   auto proposal = std::make_unique<Proposal>();
   change.id = ids_.Next();
   proposal->bytes = change.context.size();
@@ -179,9 +186,10 @@ Status NodeImpl::CheckReadyToPromote(MemberId id,
   const auto at = membership.members.find(id);
   if (at == membership.members.end()) return errors::MemberNotFound();
   if (!at->second.is_learner) return errors::NotLearner();
-  const std::optional<LogIndex> match = raft_->MatchOf(id);
+  if (raft() == nullptr) return errors::NotLeader();
+  const std::optional<LogIndex> match = raft()->MatchOf(id);
   if (!match) return errors::NotLeader();
-  const auto last = static_cast<double>(raft_->last_index().value());
+  const auto last = static_cast<double>(raft()->last_index().value());
   if (static_cast<double>(match->value()) < last * kReadyFraction) {
     return errors::LearnerNotReady();
   }
@@ -191,8 +199,31 @@ Status NodeImpl::CheckReadyToPromote(MemberId id,
   for (const MemberRecord* member : voters) {
     started += IsStarted(*member) ? 1 : 0;
   }
-  if (started < Quorum(voters.size() + 1)) return errors::NotEnoughStarted();
-  return Status::Ok();
+  const size_t quorum = Quorum(voters.size() + 1);
+  if (started < quorum) return errors::NotEnoughStarted();
+  // Beyond etcd's: one that has gone silent since would be counted on.
+  const size_t active =
+      ConnectedVoters(membership) + (world_.transport->Active(id) ? 1 : 0);
+  return active < quorum ? errors::LearnerNotReady() : Status::Ok();
+}
+
+// Until this reign ends. One that has not started, or is silent, stays what it
+// is; so does one that a change before it leaves no room for.
+void NodeImpl::PromoteLearners(Term term) {
+  if (ReignTerm() != term) return;
+  const Membership membership = cluster_.membership();
+  for (const auto& [id, member] : membership.members) {
+    if (!member.is_learner || !IsStarted(member) ||
+        !world_.transport->Active(id)) {
+      continue;
+    }
+    PromoteAsLeader(id, [this, id](const StatusOr<Membership>& promoted) {
+      if (!promoted.ok()) return;
+      world_.logger->Info("promoted a learner",
+                          {{"member-id", HexId(id.value())}});
+    });
+  }
+  Later(options_.election_timeout, [this, term] { PromoteLearners(term); });
 }
 
 void NodeImpl::PromoteMember(MemberId id, MembersReply reply) {
@@ -234,7 +265,7 @@ void NodeImpl::MoveLeader(MemberId to,
   if (!member || member->is_learner) {
     return done(errors::BadLeaderTransferee());
   }
-  raft_->MoveLeader(to, std::move(done));
+  raft()->MoveLeader(to, std::move(done));
 }
 
 // --- what the log says of members ---
@@ -260,8 +291,8 @@ void NodeImpl::ApplyConfChange(const raft::Entry& entry,
   applied_term_ = entry.term;
   if (snapshotter_ != nullptr) snapshotter_->Applied(entry.index, entry.term);
   if (admitted.ok()) SetPeer(change);
-  raft_->Reply(change.id, admitted.ok() ? StatusOr<ApplyResult>(ApplyResult())
-                                        : StatusOr<ApplyResult>(admitted));
+  raft()->Reply(change.id, admitted.ok() ? StatusOr<ApplyResult>(ApplyResult())
+                                         : StatusOr<ApplyResult>(admitted));
 }
 
 void NodeImpl::SetPeer(const raft::ConfChange& change) {

@@ -46,7 +46,7 @@ void NodeImpl::ProposeIn(Term only_in,
 // too long.
 Status NodeImpl::CheckLoad(uint64_t tail_bytes) const {
   if (tail_bytes > options_.max_tail_bytes) return errors::TooManyRequests();
-  if (raft_ == nullptr) return Status::Ok();
+  if (raft() == nullptr) return Status::Ok();
   const LogIndex committed = replicator_->GetStatus().committed;
   return committed > store_->applied() + options_.max_applied_gap
              ? errors::TooManyRequests()
@@ -68,8 +68,9 @@ void NodeImpl::ProposeRevoke(LeaseId id, std::function<void(Status)> done) {
   auto request = std::make_shared<etcdserverpb::InternalRaftRequest>();
   request->mutable_lease_revoke()->set_id(id.value());
   ProposeOwn(request, std::move(done),
-             raft_ != nullptr && !options_.bugs.expire_as_follower ? ReignTerm()
-                                                                   : Term());
+             raft() != nullptr && !options_.bugs.expire_as_follower
+                 ? ReignTerm()
+                 : Term());
 }
 
 // What is left by this leader's clock: not by the next one's.
@@ -92,7 +93,7 @@ Lessor::Checkpoint NodeImpl::MakeCheckpointer() {
 // All members could; the leader does.
 void NodeImpl::ProposeCompaction(Revision revision,
                                  std::function<void(Status)> done) {
-  if (raft_ != nullptr && ReignTerm() == Term()) {
+  if (raft() != nullptr && ReignTerm() == Term()) {
     return done(errors::NotLeader());
   }
   auto request = std::make_shared<etcdserverpb::InternalRaftRequest>();
@@ -147,7 +148,7 @@ void NodeImpl::RaiseNoSpace(std::function<void(Status)> done) {
 // not give.
 void NodeImpl::RenewLease(LeaseId id,
                           std::function<void(StatusOr<int64_t>)> reply) {
-  if (raft_ == nullptr) return lessor_.Renew(id, std::move(reply));
+  if (raft() == nullptr) return lessor_.Renew(id, std::move(reply));
   const Term term = ReignTerm();
   if (term != Term()) return RenewAsLeader(id, term, std::move(reply));
   const MemberId leader = replicator_->GetStatus().leader;

@@ -73,7 +73,7 @@ void NodeImpl::MakeSnapshot(
 StatusOr<OutgoingSnapshot> NodeImpl::CompleteSnapshot(
     raft::Message message, std::shared_ptr<const StoreImage> image) {
   const LogIndex index = image->applied();
-  const std::optional<Term> term = raft_->TermAt(index);
+  const std::optional<Term> term = raft()->TermAt(index);
   if (!term) return OutOfRangeError("the log has gone on meanwhile");
   ASSIGN_OR_RETURN(const Membership membership, MembersOf(*image));
   raft::Snapshot& snapshot = *message.snapshot;

@@ -56,7 +56,7 @@ void NodeImpl::WatchVersions() {
 
 // Asks all others for theirs.
 void NodeImpl::LookAtVersions() {
-  if (raft_ != nullptr && ReignTerm() == Term()) return;
+  if (raft() != nullptr && ReignTerm() == Term()) return;
   struct Look {
     std::vector<std::string> versions;
     size_t waiting = 0;

@@ -23,6 +23,10 @@ constexpr uint64_t kMaxInboxMessages = 8192;
 constexpr uint64_t kMaxLogBytes = 256 << 20;
 // As etcd: five seconds, and two elections.
 constexpr Duration kPatience = std::chrono::seconds(5);
+// As etcd: for so long after the start the others may still turn up.
+constexpr Duration kAdvancePatience = std::chrono::seconds(5);
+// As etcd: what is left for a leader to be heard of.
+constexpr uint32_t kTicksLeft = 2;
 
 uint32_t ElectionTicks(const RaftReplicator::Options& options) {
   return static_cast<uint32_t>(std::max<int64_t>(
@@ -101,6 +105,9 @@ void RaftReplicator::Start() {
     raft_.Campaign();  // there is nobody to wait for
   }
   Pump();
+  if (options_.election_tick_advance) {
+    advance_until_ = world_.loop->Now() + kAdvancePatience;
+  }
   tick_ = world_.loop->After(options_.heartbeat_interval, [this] { OnTick(); });
 }
 
@@ -325,6 +332,7 @@ void RaftReplicator::OnTick() {
   tick_ = world_.loop->After(options_.heartbeat_interval, [this] { OnTick(); });
   if (failed_) return;
   raft_.Tick();
+  if (advance_until_) AdvanceElection();
   if (!parked_.empty()) SubmitParked();
   Expire();
   CheckDisk();
@@ -354,6 +362,19 @@ void RaftReplicator::Expire() {
     reads_.erase(reads_.begin());
     done(errors::TimedOut());
   }
+}
+
+void RaftReplicator::AdvanceElection() {
+  if (raft_.leader() != MemberId() || world_.loop->Now() > *advance_until_) {
+    return advance_until_.reset();
+  }
+  const raft::MemberSet& voters = raft_.configuration().voters.incoming;
+  const auto reached = std::ranges::count_if(voters, [this](MemberId voter) {
+    return voter == options_.self || world_.transport->Active(voter);
+  });
+  if (static_cast<size_t>(reached) < voters.size() / 2 + 1) return;
+  advance_until_.reset();
+  for (uint32_t i = kTicksLeft; i < ElectionTicks(options_); ++i) raft_.Tick();
 }
 
 // What a leader cannot write it cannot commit either once the others are slow,

@@ -87,6 +87,9 @@ class RaftReplicator : public Replicator, private Receiver {
     Duration heartbeat_interval = std::chrono::milliseconds(100);
     Duration election_timeout = std::chrono::seconds(1);
     bool pre_vote = true;
+    // At the start, once a quorum can be reached and none of it leads, most of
+    // the election timeout counts as over.
+    bool election_tick_advance = true;
     uint64_t random_seed = 0;  // another one in each life of each member
     uint64_t max_wals = 5;
     std::string snap_directory = {};
@@ -203,6 +206,7 @@ class RaftReplicator : public Replicator, private Receiver {
   void SubmitParked();
   void OnTick();
   void Expire();
+  void AdvanceElection();
   void CheckDisk();
   // For how long the log, or the state, has waited for its disk.
   Duration DiskWait();
@@ -262,6 +266,7 @@ class RaftReplicator : public Replicator, private Receiver {
   std::optional<Transfer> transfer_;
   std::optional<Time> handed_over_at_;
   std::optional<Time> no_room_since_;
+  std::optional<Time> advance_until_;  // of the election; nothing: it is over
 
   std::atomic<bool> listening_{false};
   // Written on the loop, read by any thread.

@@ -245,6 +245,7 @@ void AddClusteringFlags(StratadOptions* options, FlagSet* flags) {
                   {"existing", [options] { options->join_existing = true; }}},
                  "new; or existing, to join a cluster whose members have been "
                  "told. Of no meaning once there are data."));
+  AddBootstrapFlags(&options->bootstrap, flags);
   flags->Add(UrlsFlag("advertise-client-urls", &node->advertise_client_urls,
                       "Client URLs that this member tells others."));
   flags->Add(UrlsFlag("listen-peer-urls", &options->listen_peer_urls,
@@ -257,18 +258,18 @@ void AddClusteringFlags(StratadOptions* options, FlagSet* flags) {
                               "Milliseconds without a leader until a member "
                               "campaigns, and up to twice that."));
   flags->Add(SwitchFlag("initial-election-tick-advance",
-                        &options->election_tick_advance,
-                        "Taken for etcd's sake: a start waits for the election "
-                        "timeout."));
+                        &node->initial_election_tick_advance,
+                        "At a start, hold an election soon if there are enough "
+                        "members and no leader."));
   flags->Add(SwitchFlag("pre-vote", &node->pre_vote,
                         "Ask whether an election can be won before holding "
                         "it."));
-  flags->Add(SwitchFlag("joinable", &node->joinable,
-                        "Strata's own: others can be added to this single "
-                        "member while it runs, at the cost of a slower put."));
   flags->Add(SwitchFlag("strict-reconfig-check", &node->strict_reconfig_check,
                         "Refuse changes of members that could cost the "
                         "quorum."));
+  flags->Add(SwitchFlag("auto-promote-learners", &node->auto_promote_learners,
+                        "Strata's own: as the leader, make a learner a voter "
+                        "as soon as it has caught up."));
   auto set = [node](const std::string& value) {
     ASSIGN_OR_RETURN(node->level, Level::Parse(value));
     return Status::Ok();
@@ -475,7 +476,9 @@ Status CompleteCluster(const FlagSet& flags, StratadOptions* options) {
                                     .count();
   options->serve_peers = flags.Given("listen-peer-urls") ||
                          flags.Given("initial-cluster") ||
-                         options->join_existing;
+                         options->bootstrap.any() || options->join_existing;
+  RETURN_IF_ERROR(
+      CheckBootstrap(options->bootstrap, flags.Given("initial-cluster")));
   if (flags.Given("listen-peer-urls") &&
       !flags.Given("initial-advertise-peer-urls") &&
       !flags.Given("initial-cluster")) {
@@ -597,6 +600,10 @@ Flags::Flags(StratadOptions* options) {
                    "YAML or JSON with etcd's keys; all other flags and "
                    "variables are then ignored."));
   set.Group("Unsafe feature");
+  set.Add(SwitchFlag("force-new-cluster", &options->node.force_new_cluster,
+                     "Make a cluster of this member alone from its data, when "
+                     "the others are lost for good: they are removed, and what "
+                     "may not have been agreed on is cut off."));
   set.Add(SwitchFlag("unsafe-no-fsync", &no_fsync,
                      "Do not sync: a power loss loses data."));
 }

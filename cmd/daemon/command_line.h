@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cmd/daemon/bootstrap_flags.h"
 #include "cmd/daemon/logger.h"
 #include "cmd/daemon/tls_flags.h"
 #include "cmd/daemon/values.h"
@@ -44,10 +45,10 @@ struct StratadOptions {
   bool serve_peers = false;
   std::vector<ListenUrl> peer_urls;  // of listen_peer_urls
   TlsFlags peer_tls = {};
-  bool election_tick_advance = true;
   std::string compaction_mode = "periodic";
   std::string compaction_retention = "0";
   bool join_existing = false;  // --initial-cluster-state=existing
+  BootstrapFlags bootstrap = {};
   // Said when the log is open.
   std::vector<std::string> warnings;
 };

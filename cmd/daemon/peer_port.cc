@@ -52,15 +52,18 @@ PeerPort::PeerPort(TlsContext* tls, Logger* logger,
 
 PeerPort::~PeerPort() { Shutdown(); }
 
-StatusOr<std::unique_ptr<PeerPort>> PeerPort::Prepare(NodeOptions* options,
-                                                      bool join_existing,
-                                                      TlsContext* tls,
-                                                      Logger* logger) {
+StatusOr<std::unique_ptr<PeerPort>> PeerPort::Prepare(
+    const StratadOptions& options, const Pause& pause, TlsContext* tls,
+    NodeOptions* node, Logger* logger) {
   std::unique_ptr<PeerPort> port(
-      new PeerPort(tls, logger, options->snapshot_send));
-  if (!Env::Posix()->Exists(DataPaths(*options).wal)) {
+      new PeerPort(tls, logger, node->snapshot_send));
+  port->strict_ = node->strict_reconfig_check;
+  if (!Env::Posix()->Exists(DataPaths(*node).wal)) {
+    RETURN_IF_ERROR(FindCluster(options.bootstrap, pause, node, logger));
     RETURN_IF_ERROR(
-        Join(port->transport_->client(), join_existing, options, logger));
+        Join(port->transport_->client(), options.join_existing, node, logger));
+  } else if (options.bootstrap.any()) {
+    logger->Info("there are data: who is in the cluster is not looked for");
   }
   return port;
 }
@@ -117,7 +120,8 @@ ClusterServiceOptions PeerPort::ClusterOptions() {
               [this](const std::vector<std::string>& urls,
                      std::function<void(const Status&)> done) {
                 peer::Probe(transport_->client(), urls, std::move(done));
-              }};
+              },
+          .strict = strict_};
 }
 
 void PeerPort::Shutdown() {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/loop.h"
+#include "cmd/daemon/bootstrap.h"
 #include "cmd/daemon/command_line.h"
 #include "rpc/cluster_service.h"
 #include "rpc/front.h"
@@ -21,13 +22,12 @@ namespace strata {
 // after it has stopped.
 class PeerPort {
  public:
-  // A new member that joins a cluster asks it first who is in it, and puts what
-  // it has learned into `options`. Blocks. `tls` outlives the port; null: there
-  // is no https.
-  static StatusOr<std::unique_ptr<PeerPort>> Prepare(NodeOptions* options,
-                                                     bool join_existing,
-                                                     TlsContext* tls,
-                                                     Logger* logger);
+  // A new member finds its cluster first, asks it who is in it if it joins one,
+  // and puts what it has learned into `node`. Blocks; `pause` says when to give
+  // up. `tls` outlives the port; null: there is no https.
+  static StatusOr<std::unique_ptr<PeerPort>> Prepare(
+      const StratadOptions& options, const Pause& pause, TlsContext* tls,
+      NodeOptions* node, Logger* logger);
   ~PeerPort();
 
   // Adds what the node needs of it.
@@ -51,6 +51,7 @@ class PeerPort {
 
   TlsContext* const tls_;  // null: no https
   Logger* const logger_;
+  bool strict_ = true;  // --strict-reconfig-check
   const std::unique_ptr<peer::PeerTransport> transport_;
   const std::unique_ptr<LeaderClient> leader_client_;
   const std::unique_ptr<Loop> log_;

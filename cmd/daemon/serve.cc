@@ -94,6 +94,7 @@ Status ServePeers(const StratadOptions& options, PeerPort* peers, Node* node,
 }  // namespace
 
 Status Serve(const StratadOptions& options, Logger* logger,
+             const std::function<bool(Duration)>& pause,
              const std::function<void()>& wait,
              const std::function<void(const Status&)>& on_fatal) {
   LogStart(options, logger);
@@ -108,9 +109,8 @@ Status Serve(const StratadOptions& options, Logger* logger,
                      OpenTls(options.peer_tls, options.tls, options.peer_urls,
                              JoinPath(options.node.data_dir, "fixtures/peer"),
                              Env::Posix(), loop.WallNow(), logger));
-    ASSIGN_OR_RETURN(peers,
-                     PeerPort::Prepare(&node_options, options.join_existing,
-                                       peer_tls.get(), logger));
+    ASSIGN_OR_RETURN(peers, PeerPort::Prepare(options, pause, peer_tls.get(),
+                                              &node_options, logger));
   }
   const auto flusher = NewThreadedLoop("flusher");
   const auto background = NewThreadedLoop("background");

@@ -22,6 +22,7 @@ void AddWalDump(CLI::App* wal, Action* chosen);
 void AddWalCheck(CLI::App* wal, Action* chosen);
 void AddHashKv(CLI::App* app, Action* chosen);
 void AddSnapshot(CLI::App* app, Action* chosen);
+void AddSnapshotRestore(CLI::App* snapshot, Action* chosen);
 void AddDefrag(CLI::App* app, Action* chosen);
 
 }  // namespace strata::utl

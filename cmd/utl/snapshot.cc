@@ -110,7 +110,7 @@ StatusOr<SnapshotStatus> ReadSnapshotStatus(const Context& context,
 
 void AddSnapshot(CLI::App* app, Action* chosen) {
   CLI::App* snapshot =
-      AddFamily(app, "snapshot", "Look at a snapshot of the db file");
+      AddFamily(app, "snapshot", "Snapshots of the db file: look, restore");
   SetNotes(snapshot, "Example:\n\n  stratautl snapshot status backup.db");
   auto target = std::make_shared<Target>();
   CLI::App* status = AddCommand(
@@ -122,6 +122,7 @@ void AddSnapshot(CLI::App* app, Action* chosen) {
            "first, and its SHA-256 if it has one. Example:\n\n"
            "  stratautl snapshot status backup.db -w table");
   Choose(status, target, ShowStatus, chosen);
+  AddSnapshotRestore(snapshot, chosen);
 }
 
 }  // namespace strata::utl

@@ -193,6 +193,8 @@ class Relay {
     for (const int fd : fds_) shutdown(fd, SHUT_RDWR);
   }
   void Stall(bool stalled) { stalled_ = stalled; }
+  // Both ways, so far.
+  uint64_t bytes() const { return bytes_; }
 
  private:
   static sockaddr_in Address(int port) {
@@ -221,12 +223,13 @@ class Relay {
       threads_.emplace_back([this, from, to] { Pump(to, from); });
     }
   }
-  void Pump(int from, int to) const {
+  void Pump(int from, int to) {
     char bytes[16384];
     while (true) {
       const ssize_t got = read(from, bytes, sizeof bytes);
       while (stalled_) std::this_thread::sleep_for(milliseconds(10));
       if (got <= 0) break;
+      bytes_ += static_cast<uint64_t>(got);
       if (send(to, bytes, static_cast<size_t>(got), MSG_NOSIGNAL) != got) break;
     }
     shutdown(from, SHUT_RDWR);
@@ -238,6 +241,7 @@ class Relay {
   int port_ = 0;
   std::atomic<bool> stopped_ = false;
   std::atomic<bool> stalled_ = false;
+  std::atomic<uint64_t> bytes_ = 0;
   std::mutex mutex_;
   std::vector<int> fds_;
   std::vector<std::thread> threads_;
@@ -421,6 +425,8 @@ TEST_F(TransportTest, SnapshotsArriveWhole) {
   }));
   ASSERT_TRUE(one_.inbox.Await([&] { return outcome != -1; }));
   EXPECT_EQ(outcome, 1);
+  // Both are ours, so it was compressed on its way.
+  EXPECT_LT(relay_.bytes(), kBytes / 4);
   std::string expected;
   ASSERT_TRUE(Snapshot(kBytes, nullptr)
                   .write_database([&](std::string_view bytes) {

@@ -30,6 +30,8 @@ LIBRARIES = {
     # Sockets and HTTP; TLS.
     "boost/": ["rpc"],
     "openssl/ssl.h": ["rpc"],
+    # DNS.
+    "ares.h": ["rpc"],
     "spdlog/": ["cmd"],
     "yaml-cpp/": ["cmd"],
     "prometheus/": ["rpc"],

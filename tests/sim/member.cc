@@ -12,7 +12,6 @@ Member::Member(SimWorld* world, Network* network, MemberId id,
       options_(std::move(options)),
       seed_(seed) {
   options_.data_dir = "data";
-  options_.joinable = true;
   options_.btree.initial_mmap_bytes = 1 << 20;
   Wipe();
 }
