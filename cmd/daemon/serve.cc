@@ -82,15 +82,6 @@ Status ServeNode(const StratadOptions& options, const ServiceLoops& loops,
   return Status::Ok();
 }
 
-// From then on the others reach this member; with the check, only if it holds
-// what they do.
-Status ServePeers(const StratadOptions& options, PeerPort* peers, Node* node,
-                  Loop* worker) {
-  if (peers == nullptr) return Status::Ok();
-  if (options.initial_corrupt_check) RETURN_IF_ERROR(peers->CheckHashes(node));
-  return peers->Serve(options.peer_urls, node, worker);
-}
-
 }  // namespace
 
 Status Serve(const StratadOptions& options, Logger* logger,
