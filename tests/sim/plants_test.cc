@@ -12,7 +12,7 @@ constexpr uint64_t kSeeds = 8;
 
 // A simulator that finds nothing shows nothing. These are found soon; all of
 // them are looked for by hand: bazel run -c opt //tests/sim:find_plants
-class PlantsTest : public testing::TestWithParam<const char*> {};
+class PlantsTest : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(PlantsTest, IsFound) {
   const auto plant =
@@ -30,14 +30,14 @@ TEST_P(PlantsTest, IsFound) {
 
 INSTANTIATE_TEST_SUITE_P(
     Soon, PlantsTest,
-    testing::Values("a follower keeps what conflicts",
-                    "a heartbeat commits what the member may not have",
-                    "a batch of the log is not synced",
-                    "the hard state is not logged",
-                    "a read does not ask the leader",
-                    "the applied index is older than the data",
-                    "the applied index is newer than the data",
-                    "a deposed leader's leases run out"));
+    ::testing::Values("a follower keeps what conflicts",
+                      "a heartbeat commits what the member may not have",
+                      "a batch of the log is not synced",
+                      "the hard state is not logged",
+                      "a read does not ask the leader",
+                      "the applied index is older than the data",
+                      "the applied index is newer than the data",
+                      "a deposed leader's leases run out"));
 
 }  // namespace
 }  // namespace strata::sim
