@@ -26,7 +26,15 @@ void SimLoop::Post(Function function) {
 
 Loop::TimerId SimLoop::After(Duration delay, Function function) {
   if (halted_) return 0;
-  return timers_.Add(world_->now_ + delay, std::move(function));
+  const TimerId timer = timers_.Add(world_->now_ + delay, std::move(function));
+  TimersChanged();
+  return timer;
+}
+
+// What it holds may call back while it is destroyed.
+void SimLoop::Cancel(TimerId timer) {
+  const Function function = timers_.Cancel(timer);
+  TimersChanged();
 }
 
 bool SimLoop::InLoop() const { return world_->running_ == this; }
@@ -36,22 +44,24 @@ void SimLoop::Halt() {
   // What they hold may call back while it is destroyed.
   auto posted = std::exchange(posted_, {});
   auto timers = std::exchange(timers_, {});
+  TimersChanged();
 }
 
 bool SimLoop::HasWork() const {
-  if (!posted_.empty()) return true;
-  const auto due = timers_.NextDue();
-  return due && *due <= world_->now_;
+  return !posted_.empty() || due_ <= world_->now_;
 }
 
 void SimLoop::RunOne() {
   Function function;
   if (posted_.empty()) {
     function = timers_.PopDue(world_->now_);
+    TimersChanged();
   } else {
     function = std::move(posted_.front().function);
     posted_.pop_front();
   }
+  if (closed_ != nullptr && *closed_)
+    return held_->push_back(std::move(function));
   function();
 }
 
@@ -83,26 +93,30 @@ void SimWorld::Run(SimLoop* loop) {
 }
 
 SimLoop* SimWorld::NextLoop() {
+  if (!options_.shuffle) return FirstInOrder();
   ready_.clear();
   for (SimLoop* loop : loops_) {
     if (loop->HasWork()) ready_.push_back(loop);
   }
-  if (ready_.empty()) return nullptr;
-  if (ready_.size() == 1 && !options_.shuffle) return ready_.front();
-  if (options_.shuffle) return ready_[random_.Below(ready_.size())];
-  return FirstInOrder(ready_);
+  return ready_.empty() ? nullptr : ready_[random_.Below(ready_.size())];
 }
 
 // Posts before timers, in the order of posting; then timers by their time.
-SimLoop* SimWorld::FirstInOrder(const std::vector<SimLoop*>& ready) const {
-  const auto key = [](const SimLoop* loop) {
-    return loop->posted_.empty()
-               ? std::pair(UINT64_MAX, *loop->timers_.NextDue())
-               : std::pair(loop->posted_.front().order, Time(0));
-  };
-  return *std::min_element(
-      ready.begin(), ready.end(),
-      [&](const SimLoop* a, const SimLoop* b) { return key(a) < key(b); });
+SimLoop* SimWorld::FirstInOrder() const {
+  SimLoop* posted = nullptr;
+  SimLoop* timer = nullptr;
+  for (SimLoop* loop : loops_) {
+    if (!loop->posted_.empty()) {
+      if (posted == nullptr ||
+          loop->posted_.front().order < posted->posted_.front().order) {
+        posted = loop;
+      }
+    } else if (loop->due_ <= now_ &&
+               (timer == nullptr || loop->due_ < timer->due_)) {
+      timer = loop;
+    }
+  }
+  return posted != nullptr ? posted : timer;
 }
 
 bool SimWorld::RunUntilIdle(uint64_t max_steps) {
@@ -113,13 +127,10 @@ bool SimWorld::RunUntilIdle(uint64_t max_steps) {
 }
 
 bool SimWorld::Advance(Time end) {
-  std::optional<Time> next;
-  for (const SimLoop* loop : loops_) {
-    const auto due = loop->timers_.NextDue();
-    if (due && (!next || *due < *next)) next = due;
-  }
-  if (!next || *next > end) return false;
-  now_ = std::max(now_, *next);
+  Time next = Time::max();
+  for (const SimLoop* loop : loops_) next = std::min(next, loop->due_);
+  if (next == Time::max() || next > end) return false;
+  now_ = std::max(now_, next);
   return true;
 }
 

@@ -28,11 +28,17 @@ class SimLoop : public Loop {
   int64_t WallNow() const override;
   void Post(Function function) override;
   TimerId After(Duration delay, Function function) override;
-  void Cancel(TimerId timer) override { timers_.Cancel(timer); }
+  void Cancel(TimerId timer) override;
   bool InLoop() const override;
 
   // Drops what was posted and all timers, and whatever comes later.
   void Halt();
+  // While `closed` is true, what would run goes into `held` instead. Both
+  // outlive the loop.
+  void SetGate(const bool* closed, std::deque<Function>* held) {
+    closed_ = closed;
+    held_ = held;
+  }
   const std::string& name() const { return name_; }
 
  private:
@@ -46,13 +52,17 @@ class SimLoop : public Loop {
   SimLoop(SimWorld* world, std::string name)
       : world_(world), name_(std::move(name)) {}
   bool HasWork() const;
+  void TimersChanged() { due_ = timers_.NextDue().value_or(Time::max()); }
   void RunOne();
 
   SimWorld* const world_;
   const std::string name_;
   std::deque<Posted> posted_;
   TimerQueue timers_;
+  Time due_ = Time::max();  // the next of timers_
   bool halted_ = false;
+  const bool* closed_ = nullptr;
+  std::deque<Function>* held_ = nullptr;
 };
 
 struct SimOptions {
@@ -108,7 +118,7 @@ class SimWorld {
   // Moves the clock to the next timer, if there is one until `end`.
   bool Advance(Time end);
   SimLoop* NextLoop();
-  SimLoop* FirstInOrder(const std::vector<SimLoop*>& ready) const;
+  SimLoop* FirstInOrder() const;
   void Run(SimLoop* loop);
 
   const SimOptions options_;

@@ -23,6 +23,12 @@ inline constexpr SimSeed kSimSeeds[] = {
     {1368, 3, 20,
      "the checker: a late answer to one grant was taken for that to the next, "
      "which had another time to live"},
+    {12, 3, 20,
+     "a log that could not be written for want of room was tried again with "
+     "the newest term before the older ones, and the member stopped"},
+    {9, 3, 60,
+     "the checker: a watcher waited at a learner that was removed while it was "
+     "away"},
 };
 
 }  // namespace strata::regress

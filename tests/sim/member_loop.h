@@ -22,23 +22,25 @@ struct MemberClock {
 class MemberLoop final : public Loop {
  public:
   MemberLoop(SimWorld* world, const std::string& name, const MemberClock* clock)
-      : base_(world->NewLoop(name)), clock_(clock) {}
+      : base_(world->NewLoop(name)), clock_(clock) {
+    base_->SetGate(&clock_->paused, &held_);
+  }
 
   Time Now() const override { return Scale(base_->Now(), clock_->rate); }
   int64_t WallNow() const override { return base_->WallNow(); }
   void Post(Function function) override {
     if (delay_ == Duration::zero() && busy_until_ <= base_->Now()) {
-      return base_->Post(Gate(std::move(function)));
+      return base_->Post(std::move(function));
     }
     busy_until_ = std::max(busy_until_, base_->Now()) + delay_;
-    base_->After(busy_until_ - base_->Now(), Gate(std::move(function)));
+    base_->After(busy_until_ - base_->Now(), std::move(function));
   }
   TimerId After(Duration delay, Function function) override {
     // Rounded so that the member's clock has moved by all of it.
     const Duration rounding(clock_->rate == 1 || delay <= Duration::zero() ? 0
                                                                            : 2);
     return base_->After(Scale(delay, 1 / clock_->rate) + rounding,
-                        Gate(std::move(function)));
+                        std::move(function));
   }
   void Cancel(TimerId timer) override { base_->Cancel(timer); }
   bool InLoop() const override { return base_->InLoop(); }
@@ -54,7 +56,7 @@ class MemberLoop final : public Loop {
   // The member is no longer paused.
   void Resume() {
     for (Function& function : std::exchange(held_, {})) {
-      base_->Post(Gate(std::move(function)));
+      base_->Post(std::move(function));
     }
   }
 
@@ -64,21 +66,11 @@ class MemberLoop final : public Loop {
     return Duration(
         static_cast<int64_t>(static_cast<double>(duration.count()) * rate));
   }
-  Function Gate(Function function) {
-    return [this, function = std::move(function)]() mutable {
-      if (clock_->paused) {
-        held_.push_back(std::move(function));
-      } else {
-        function();
-      }
-    };
-  }
-
+  std::deque<Function> held_;  // outlives base_
   const std::unique_ptr<SimLoop> base_;
   const MemberClock* const clock_;
   Duration delay_ = Duration::zero();
   Time busy_until_ = Time::zero();
-  std::deque<Function> held_;
 };
 
 }  // namespace strata::sim

@@ -15,10 +15,11 @@ constexpr size_t kLines = 60;
 constexpr size_t kMaxMembers = 5;
 
 constexpr std::array<std::string_view, kFaults> kNames = {
-    "bad network", "isolate", "split",      "one way",   "flap",
-    "kill",        "power",   "power@disk", "all power", "pause",
-    "slow disk",   "stall",   "full disk",  "transfer",  "add",
-    "remove",      "promote", "long down"};
+    "bad network", "isolate",  "split",      "one way",    "flap",
+    "kill",        "power",    "power@disk", "all power",  "pause",
+    "slow disk",   "stall",    "full disk",  "transfer",   "add",
+    "remove",      "promote",  "long down",  "long cut",   "install",
+    "elections",   "old mail", "crash loop", "lose leader"};
 
 }  // namespace
 
@@ -37,6 +38,10 @@ Nemesis::Nemesis(Cluster* cluster, uint64_t seed,
     if (random_.OneIn(2)) chosen_.push_back(static_cast<Fault>(i));
   }
   if (chosen_.empty()) chosen_.push_back(Fault::kKill);
+  // One that is aimed comes more often.
+  const auto first = static_cast<uint64_t>(Fault::kLongCut);
+  const auto focus = static_cast<Fault>(random_.Between(first, kFaults - 1));
+  chosen_.insert(chosen_.end(), chosen_.size() / 3, focus);
   mean_seconds_ = 0.5 + 4 * random_.Fraction();
 }
 
@@ -46,6 +51,7 @@ void Nemesis::Tell(const std::string& line) {
   text << std::fixed
        << std::chrono::duration<double>(cluster_->world().Now()).count() << ' '
        << line;
+  if (on_line_) on_line_(cluster_->world().Now(), line);
   lines_.push_back(text.str());
   if (lines_.size() > kLines) lines_.erase(lines_.begin());
 }
@@ -123,6 +129,13 @@ void Nemesis::Bring(Fault fault) {
     case Fault::kRemoveMember:
     case Fault::kPromote:
       return BringMembership(fault);
+    case Fault::kLongCut:
+    case Fault::kInstall:
+    case Fault::kElections:
+    case Fault::kOldMail:
+    case Fault::kCrashLoop:
+    case Fault::kLoseLeader:
+      return BringAimed(fault);
     default:
       Member* const member = AnyUp();
       if (member != nullptr) BringMember(fault, member);
@@ -135,7 +148,7 @@ void Nemesis::BringNetwork(Fault fault) {
   const Duration time = Draw(200, 6000);
   Tell(std::string(FaultName(fault)) + " " +
        cluster_->member(a).options().name);
-  if (fault == Fault::kFlap) return Flap(10);
+  if (fault == Fault::kFlap) return Flap(10, {});
   if (fault == Fault::kBadNetwork) {
     network.SetFaults({.delay_min = std::chrono::microseconds(100),
                        .delay_max = Draw(1, 100),
@@ -144,37 +157,48 @@ void Nemesis::BringNetwork(Fault fault) {
                        .late = random_.Below(200)});
     return Later(time, [&network] { network.SetFaults({}); });
   }
+  CutFor(WaysOf(fault, a), time);
+}
+
+Ways Nemesis::WaysOf(Fault fault, size_t a) const {
+  Ways ways;
+  const MemberId first = cluster_->member(a).id();
+  const size_t beside = (a + 1) % cluster_->size();
   for (size_t b = 0; b < cluster_->size(); ++b) {
-    const MemberId first = cluster_->member(a).id();
     const MemberId other = cluster_->member(b).id();
     if (first == other) continue;
     if (fault == Fault::kOneWay) {
-      if (a % 2 == 0) network.Cut(first, other);
-      if (a % 2 == 1) network.Cut(other, first);
+      ways.push_back(a % 2 == 0 ? std::pair(first, other)
+                                : std::pair(other, first));
     } else if (fault == Fault::kIsolate) {
-      network.Cut(first, other);
-      network.Cut(other, first);
-    } else if (b != (a + 1) % cluster_->size()) {
+      ways.insert(ways.end(), {{first, other}, {other, first}});
+    } else if (b != beside) {
       // a and the one after it against the rest.
-      const MemberId next = cluster_->member((a + 1) % cluster_->size()).id();
-      for (const MemberId side : {first, next}) {
-        network.Cut(side, other);
-        network.Cut(other, side);
+      for (const MemberId side : {first, cluster_->member(beside).id()}) {
+        ways.insert(ways.end(), {{side, other}, {other, side}});
       }
     }
   }
-  Later(time, [this, &network] {
+  return ways;
+}
+
+void Nemesis::CutFor(const Ways& ways, Duration time) {
+  cluster_->network().Cut(ways);
+  Later(time, [this, ways] {
     Tell("healed");
-    network.Heal();
+    cluster_->network().Mend(ways);
   });
 }
 
-void Nemesis::Flap(int times) {
-  Network& network = cluster_->network();
-  network.Heal();
+void Nemesis::Flap(int times, const Ways& cut) {
+  cluster_->network().Mend(cut);
   if (times == 0) return;
-  if (times % 2 == 0) cluster_->Isolate(random_.Below(cluster_->size()));
-  Later(Draw(50, 800), [this, times] { Flap(times - 1); });
+  Ways next;
+  if (times % 2 == 0) {
+    next = AllWays(cluster_->member(random_.Below(cluster_->size())));
+    cluster_->network().Cut(next);
+  }
+  Later(Draw(50, 800), [this, times, next] { Flap(times - 1, next); });
 }
 
 void Nemesis::Down(Member* member, bool power_loss) {
@@ -194,7 +218,7 @@ void Nemesis::StartLater(Member* member, Duration delay) {
     member->env()->SetCapacity(UINT64_MAX);
     std::erase(starting_, member);
     const Status started = member->Start();
-    if (started.ok()) return;
+    if (started.ok()) return CrashLoop(member);
     // It lost power while it started.
     if (member->powered_off()) return StartLater(member, Draw(10, 1000));
     Tell("does not start: " + started.message());
@@ -308,7 +332,8 @@ std::string Nemesis::Attend() {
     if (member->powered_off()) {
       Tell("power went off at " + member->options().name);
       Down(member, /*power_loss=*/true);
-      StartLater(member, Draw(0, 2000));
+      const bool again = crash_loops_[member] > 0;
+      StartLater(member, again ? Draw(1, 30) : Draw(0, 2000));
     } else if (!member->fatal().ok()) {
       const std::string why = member->fatal().message();
       Tell(member->options().name + " stops: " + why);
@@ -323,6 +348,7 @@ std::string Nemesis::Attend() {
 void Nemesis::Recover() {
   recovering_ = true;
   cluster_->network().Heal();
+  cluster_->network().ReleaseHeld(Duration::zero());
   cluster_->network().SetFaults({});
   for (size_t i = 0; i < cluster_->size(); ++i) {
     Member* const member = &cluster_->member(i);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,8 +34,15 @@ enum class Fault {
   kRemoveMember,
   kPromote,
   kLongDown,  // a member is away until it needs a snapshot
+  // Aimed: several things at the moment at which they hurt most (aimed.cc).
+  kLongCut,     // a member that works is cut off until it needs a snapshot
+  kInstall,     // the same, and it loses power while it installs that
+  kElections,   // leaders go again and again, and those who have just voted
+  kOldMail,     // a leader stands still, is deposed, and gets only old messages
+  kCrashLoop,   // power goes off in the middle of a write, again and again
+  kLoseLeader,  // with all that its slow disk has not yet
 };
-inline constexpr size_t kFaults = 18;
+inline constexpr size_t kFaults = 24;
 std::string_view FaultName(Fault fault);
 
 // Brings faults over a cluster and takes them back again.
@@ -47,6 +55,10 @@ class Nemesis {
   void Start();
   // No new faults, and all that can be are undone; members are started.
   void Recover();
+  // A message was delivered.
+  void Heard(const raft::Message& message);
+  // A snapshot is about to come in.
+  void SnapshotComes(MemberId to);
   // A member stopped itself, or its disk lost power: to be called often.
   // Returns what must not be.
   std::string Attend();
@@ -54,6 +66,9 @@ class Nemesis {
   const std::array<uint64_t, kFaults>& counts() const { return counts_; }
   uint64_t total() const;
   std::string LastLines() const;
+  // Called with each line of the story.
+  using OnLine = std::function<void(Time, const std::string&)>;
+  void SetOnLine(OnLine on_line) { on_line_ = std::move(on_line); }
 
  private:
   void Schedule();
@@ -62,7 +77,20 @@ class Nemesis {
   void BringNetwork(Fault fault);
   void BringMember(Fault fault, Member* member);
   void BringMembership(Fault fault);
-  void Flap(int times);
+  Ways WaysOf(Fault fault, size_t a) const;
+  // Cut now, mended after `time`.
+  void CutFor(const Ways& ways, Duration time);
+  void Flap(int times, const Ways& cut);
+  void BringAimed(Fault fault);
+  void CutLong(bool power_loss_at_install);
+  void Elections(int times);
+  void OldMail();
+  void CrashLoop(Member* member);
+  void LoseLeader();
+  // To the member and from it.
+  Ways AllWays(const Member& member) const;
+  Member* Find(MemberId id);
+  Member* AnyUpBut(const Member* member);
   void AddMember();
   void RemoveMember();
   void Promote();
@@ -84,7 +112,12 @@ class Nemesis {
   bool changing_members_ = false;
   size_t added_ = 0;
   std::vector<Member*> starting_;  // to be started later
-  std::string unable_;             // why a member does not start
+  // Losing power soon after each start, so many times more.
+  std::map<Member*, int> crash_loops_;
+  bool killing_voters_ = false;
+  bool crash_at_install_ = false;
+  OnLine on_line_;
+  std::string unable_;  // why a member does not start
   std::array<uint64_t, kFaults> counts_{};
   std::vector<std::string> lines_;
 };

@@ -133,28 +133,72 @@ Duration Network::DrawDelay() {
   return delay;
 }
 
+Duration Network::DrawDelay(const raft::Message& message) {
+  const bool asks = message.type == raft::MessageType::kVote;
+  if (!asks || faults_.vote_delay_max == Duration::zero()) return DrawDelay();
+  const auto most = static_cast<uint64_t>(faults_.vote_delay_max.count());
+  return DrawDelay() + Duration(static_cast<int64_t>(random_.Below(most)));
+}
+
+void Network::Mend(const Ways& ways) {
+  for (const auto& way : ways) {
+    const auto at = cuts_.find(way);
+    if (at != cuts_.end()) cuts_.erase(at);
+  }
+}
+
+void Network::ReleaseHeld(Duration time) {
+  holds_.clear();
+  if (held_.empty()) return;
+  const Duration step = time / static_cast<int64_t>(held_.size());
+  Duration delay = Duration::zero();
+  for (Held& held : std::exchange(held_, {})) {
+    auto shared = std::make_shared<Held>(std::move(held));
+    loop_->After(delay, [this, shared] {
+      HandOver(shared->from, shared->to, std::move(shared->message),
+               shared->sent);
+    });
+    delay += step;
+  }
+}
+
 void Network::SendOne(MemberId from, raft::Message message) {
   const MemberId to = message.to;
   if (cuts_.contains({from, to}) || Lost()) {
     ++dropped_;
     return;
   }
+  const Time sent = world_->Now();
   // A proposal that came twice would be made twice.
   if (faults_.repeated > 0 && message.type != raft::MessageType::kPropose &&
       random_.Below(1000) < faults_.repeated) {
-    loop_->After(DrawDelay(),
-                 [this, from, to, message] { Deliver(from, to, message); });
+    loop_->After(DrawDelay(message), [this, from, to, message, sent] {
+      Deliver(from, to, message, sent);
+    });
   }
+  const Duration delay = DrawDelay(message);
   // Shared, as a std::function is copied.
   auto shared = std::make_shared<raft::Message>(std::move(message));
-  loop_->After(DrawDelay(), [this, from, to, shared] {
-    Deliver(from, to, std::move(*shared));
+  loop_->After(delay, [this, from, to, shared, sent] {
+    Deliver(from, to, std::move(*shared), sent);
   });
 }
 
-void Network::Deliver(MemberId from, MemberId to, raft::Message message) {
+void Network::Deliver(MemberId from, MemberId to, raft::Message message,
+                      Time sent) {
+  if (cuts_.contains({from, to})) {
+    ++dropped_;
+  } else if (holds_.contains({from, to})) {
+    held_.push_back({from, to, std::move(message), sent});
+  } else {
+    HandOver(from, to, std::move(message), sent);
+  }
+}
+
+void Network::HandOver(MemberId from, MemberId to, raft::Message message,
+                       Time sent) {
   const auto at = receivers_.find(to);
-  if (at == receivers_.end() || cuts_.contains({from, to})) {
+  if (at == receivers_.end()) {
     ++dropped_;
     // Half of those that are down are so without their machines, which say it.
     const auto back = receivers_.find(from);
@@ -172,7 +216,7 @@ void Network::Deliver(MemberId from, MemberId to, raft::Message message) {
     }
   }
   ++delivered_;
-  if (observer_) observer_(message);
+  if (observer_) observer_(message, sent);
   at->second->Receive(std::move(message));
 }
 
@@ -209,6 +253,7 @@ void Network::DeliverSnapshot(MemberId from, const raft::Message& message,
   const MemberId to = message.to;
   const auto at = receivers_.find(to);
   if (at == receivers_.end() || cuts_.contains({from, to})) return done(false);
+  if (snapshot_observer_) snapshot_observer_(to);
   auto incoming = at->second->ReceiveSnapshot(message);
   Status status = incoming.status();
   size_t size = database.size();

@@ -1,6 +1,6 @@
 // Plants each mistake and looks for it: how many seeds, and how much simulated
-// time, until the simulator finds it. --seeds=N at most for each; --only=TEXT:
-// those whose name has it.
+// time, until the simulator finds it. --seeds=N and --minutes=M at most for
+// each; --only=TEXT: those whose name has it.
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
@@ -15,13 +15,20 @@ namespace {
 struct Flags {
   uint64_t seeds = 200;
   uint64_t seconds = 30;
+  double minutes = 3;
   std::string only;
 };
 
 // False if it is not found.
 bool Find(const Plant& plant, const Flags& flags) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto late = [&] {
+    return std::chrono::steady_clock::now() - begin >
+           std::chrono::duration<double>(flags.minutes * 60);
+  };
   double simulated = 0;
-  for (uint64_t seed = 1; seed <= flags.seeds; ++seed) {
+  uint64_t seed = 1;
+  for (; seed <= flags.seeds && !late(); ++seed) {
     SimulationOptions options{.seed = seed,
                               .duration = std::chrono::seconds(flags.seconds)};
     plant.plant(&options);
@@ -33,7 +40,7 @@ bool Find(const Plant& plant, const Flags& flags) {
               << outcome.violation << " |" << std::endl;
     return true;
   }
-  std::cout << "| " << plant.name << " | not in " << flags.seeds << " | "
+  std::cout << "| " << plant.name << " | not in " << seed - 1 << " | "
             << static_cast<uint64_t>(simulated) << " s | |" << std::endl;
   return false;
 }
@@ -62,10 +69,13 @@ int main(int argc, char** argv) {
       flags.seeds = std::stoull(value);
     } else if (argument.starts_with("--seconds=")) {
       flags.seconds = std::stoull(value);
+    } else if (argument.starts_with("--minutes=")) {
+      flags.minutes = std::stod(value);
     } else if (argument.starts_with("--only=")) {
       flags.only = value;
     } else {
-      std::cerr << "usage: plants [--seeds=N] [--seconds=S] [--only=TEXT]\n";
+      std::cerr << "usage: find_plants [--seeds=N] [--seconds=S] [--minutes=M] "
+                   "[--only=TEXT]\n";
       return 2;
     }
   }

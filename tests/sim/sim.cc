@@ -1,7 +1,12 @@
-// Runs the simulator: --seed=N for one run, --seeds=N runs or --minutes=M of
-// runs, from --first on. --seconds: simulated, of each run.
+// Runs the simulator: --seed=N for one run; --seeds=N runs, --minutes=M of runs
+// or --hours-simulated=H, from --first on. --seconds: simulated, of each run.
+// A run that fails is made again and drawn as a page: --timeline=FILE.
+#include <array>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <iomanip>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -15,9 +20,11 @@ struct Flags {
   uint64_t first = 1;
   uint64_t seeds = 1;
   double minutes = 0;
+  double hours_simulated = 0;
   uint64_t seconds = 60;
   uint64_t members = 3;
   bool faults = true;
+  std::string timeline = {};  // of the run that fails, or of the last one
 };
 
 bool ReadFlag(std::string_view argument, Flags* flags) {
@@ -32,35 +39,58 @@ bool ReadFlag(std::string_view argument, Flags* flags) {
   } else if (name == "--minutes") {
     flags->minutes = std::stod(value);
     flags->seeds = UINT64_MAX;
+  } else if (name == "--hours-simulated") {
+    flags->hours_simulated = std::stod(value);
+    flags->seeds = UINT64_MAX;
   } else if (name == "--seconds") {
     flags->seconds = std::stoull(value);
   } else if (name == "--members") {
     flags->members = std::stoull(value);
   } else if (name == "--faults") {
     flags->faults = value != "0";
+  } else if (name == "--timeline") {
+    flags->timeline = value;
   } else {
     return false;
   }
   return true;
 }
 
+SimulationOptions OptionsOf(const Flags& flags, uint64_t seed) {
+  return {.seed = seed,
+          .members = flags.members,
+          .duration = std::chrono::seconds(flags.seconds),
+          .faults = flags.faults};
+}
+
 struct Totals {
   uint64_t seeds = 0;
-  double simulated = 0;
+  double simulated = 0;  // seconds
   uint64_t operations = 0;
   uint64_t failed = 0;
+  uint64_t revisions = 0;
+  uint64_t watch_events = 0;
+  uint64_t messages = 0;
   uint64_t snapshots = 0;
   uint64_t elections = 0;
-  uint64_t faults = 0;
+  std::array<uint64_t, kFaults> faults{};
 
   void Add(const Outcome& outcome) {
     ++seeds;
     simulated += std::chrono::duration<double>(outcome.simulated).count();
     operations += outcome.operations;
     failed += outcome.failed;
+    revisions += outcome.revisions;
+    watch_events += outcome.watch_events;
+    messages += outcome.messages;
     snapshots += outcome.snapshots;
     elections += outcome.elections;
-    for (const uint64_t count : outcome.faults) faults += count;
+    for (size_t i = 0; i < kFaults; ++i) faults[i] += outcome.faults[i];
+  }
+  uint64_t AllFaults() const {
+    uint64_t all = 0;
+    for (const uint64_t count : faults) all += count;
+    return all;
   }
 };
 
@@ -69,44 +99,92 @@ double Elapsed(std::chrono::steady_clock::time_point since) {
       .count();
 }
 
-void PrintProgress(const Totals& totals, double elapsed) {
-  std::cout << "seeds " << totals.seeds << ", simulated "
-            << static_cast<uint64_t>(totals.simulated) << " s ("
-            << static_cast<uint64_t>(totals.simulated / elapsed)
-            << " per second), operations " << totals.operations << " ("
-            << totals.failed << " not answered), elections " << totals.elections
-            << ", snapshots " << totals.snapshots << ", faults "
-            << totals.faults << std::endl;
+// Of this process, in seconds.
+double CpuTime() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+void PrintProgress(const Totals& totals) {
+  std::cout << "seeds " << totals.seeds << ", simulated " << std::fixed
+            << std::setprecision(2) << totals.simulated / 3600 << " h ("
+            << std::setprecision(0) << totals.simulated / CpuTime()
+            << " s per CPU second), operations " << totals.operations
+            << ", faults " << totals.AllFaults() << std::endl;
+}
+
+void PrintSummary(const Totals& totals) {
+  const double cpu = CpuTime();
+  std::cout << std::fixed << std::setprecision(2) << "seeds " << totals.seeds
+            << "\nsimulated " << totals.simulated << " s, "
+            << totals.simulated / 3600 << " h\noperations " << totals.operations
+            << ", " << static_cast<double>(totals.operations) / totals.simulated
+            << " per simulated second; " << totals.failed
+            << " not answered; revisions " << totals.revisions
+            << ", events watched " << totals.watch_events << "\nmessages "
+            << totals.messages << ", elections " << totals.elections
+            << ", snapshots " << totals.snapshots << "\nfaults "
+            << totals.AllFaults() << ":";
+  for (size_t i = 0; i < kFaults; ++i) {
+    std::cout << (i == 0 ? " " : ", ") << FaultName(static_cast<Fault>(i))
+              << ' ' << totals.faults[i];
+  }
+  std::cout << "\nCPU " << cpu << " s: " << std::setprecision(1)
+            << totals.simulated / cpu << " simulated seconds per CPU second"
+            << std::endl;
+}
+
+// The same run once more, written down.
+void Draw(const Flags& flags, uint64_t seed, const std::string& violation) {
+  const std::string path =
+      flags.timeline.empty()
+          ? "/tmp/strata-sim-" + std::to_string(seed) + ".html"
+          : flags.timeline;
+  Timeline timeline;
+  SimulationOptions options = OptionsOf(flags, seed);
+  options.timeline = &timeline;
+  static_cast<void>(Simulate(options));
+  std::string title = "seed " + std::to_string(seed);
+  if (!violation.empty()) title += ": " + violation;
+  std::ofstream file(path);
+  file << timeline.Html(title);
+  file.close();
+  if (!file) {
+    std::cerr << "cannot write " << path << std::endl;
+    return;
+  }
+  std::cout << "drawn: " << path << std::endl;
+}
+
+void Report(const Flags& flags, uint64_t seed, const Outcome& outcome) {
+  std::cout << outcome.story << "\nseed=" << seed << ": " << outcome.violation
+            << "\nagain: bazel run //tests/sim -- --seed=" << seed
+            << " --seconds=" << flags.seconds << " --members=" << flags.members
+            << " --faults=" << (flags.faults ? 1 : 0) << std::endl;
+  Draw(flags, seed, outcome.violation);
 }
 
 int Run(const Flags& flags) {
   const auto begin = std::chrono::steady_clock::now();
   auto printed = begin;
   Totals totals;
-  for (uint64_t i = 0; i < flags.seeds; ++i) {
+  uint64_t seed = flags.first;
+  for (; seed - flags.first < flags.seeds; ++seed) {
     if (flags.minutes > 0 && Elapsed(begin) > flags.minutes * 60) break;
-    const uint64_t seed = flags.first + i;
-    const Outcome outcome =
-        Simulate({.seed = seed,
-                  .members = flags.members,
-                  .duration = std::chrono::seconds(flags.seconds),
-                  .faults = flags.faults});
+    if (flags.hours_simulated > 0 &&
+        totals.simulated > flags.hours_simulated * 3600) {
+      break;
+    }
+    const Outcome outcome = Simulate(OptionsOf(flags, seed));
     totals.Add(outcome);
     if (!outcome.violation.empty()) {
-      std::cout << outcome.story << "\nseed=" << seed << ": "
-                << outcome.violation
-                << "\nagain: bazel run //tests/sim -- --seed=" << seed
-                << " --seconds=" << flags.seconds
-                << " --members=" << flags.members
-                << " --faults=" << (flags.faults ? 1 : 0) << std::endl;
+      Report(flags, seed, outcome);
       return EXIT_FAILURE;
     }
-    if (Elapsed(printed) > 5) {
-      PrintProgress(totals, Elapsed(begin));
+    if (Elapsed(printed) > 10) {
+      PrintProgress(totals);
       printed = std::chrono::steady_clock::now();
     }
   }
-  PrintProgress(totals, Elapsed(begin));
+  PrintSummary(totals);
+  if (!flags.timeline.empty()) Draw(flags, seed - 1, "");
   return EXIT_SUCCESS;
 }
 
@@ -117,8 +195,9 @@ int main(int argc, char** argv) {
   strata::sim::Flags flags;
   for (int i = 1; i < argc; ++i) {
     if (!strata::sim::ReadFlag(argv[i], &flags)) {
-      std::cerr << "usage: sim [--seed=N] [--seeds=N] [--minutes=M] "
-                   "[--seconds=S] [--members=N] [--faults=0|1]\n";
+      std::cerr << "usage: sim [--seed=N] [--first=N] [--seeds=N] "
+                   "[--minutes=M] [--hours-simulated=H] [--seconds=S] "
+                   "[--members=N] [--faults=0|1] [--timeline=FILE]\n";
       return 2;
     }
   }

@@ -2,12 +2,13 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "tests/sim/promises.h"
 
 namespace strata::sim {
 namespace {
@@ -19,7 +20,9 @@ constexpr Duration kStep = milliseconds(50);
 // All healed, a cluster works again within it.
 constexpr Duration kRecovery = seconds(60);
 // A lease's longest time, with what a new leader adds, and some more.
-constexpr Duration kLeaseEnd = seconds(15);
+constexpr Duration kLeaseEnd = seconds(9);
+// What members can have to do in a step; more has no end.
+constexpr uint64_t kMaxStepFunctions = 1'000'000;
 
 class Simulation {
  public:
@@ -31,8 +34,11 @@ class Simulation {
         workload_(&cluster_, &truth_, random_.Next(), MakeWorkloadOptions()),
         nemesis_(&cluster_, random_.Next(),
                  [this](Member* member) { workload_.GoesDown(member); }) {
-    cluster_.network().SetObserver(
-        [this](const raft::Message& message) { Watch(message); });
+    cluster_.network().SetObserver([this](const raft::Message& message,
+                                          Time sent) { Watch(message, sent); });
+    cluster_.network().SetSnapshotObserver(
+        [this](MemberId to) { nemesis_.SnapshotComes(to); });
+    if (options_.timeline != nullptr) WriteDown();
   }
 
   Outcome Run() {
@@ -53,12 +59,12 @@ class Simulation {
     ClusterOptions options{.members = options_.members, .seed = options_.seed};
     NodeOptions& node = options.node;
     node.wal_segment_bytes = 64 << 10;
-    node.snapshot_count = random_.Between(50, 500);
+    node.snapshot_count = random_.Between(100, 1000);
     node.snapshot_catch_up_entries = random_.Between(1, 50);
     node.max_wals = 2;
     node.max_snapshots = 2;
     node.pre_vote = !random_.OneIn(4);
-    node.batch_interval = milliseconds(random_.Between(10, 200));
+    node.batch_interval = milliseconds(random_.Between(20, 300));
     node.watch_progress_interval = seconds(1);
     node.raft_bugs = &options_.raft_bugs;
     node.wal_bugs = &options_.wal_bugs;
@@ -80,28 +86,48 @@ class Simulation {
     }
   }
 
-  // Two leaders in one term is the end of all safety.
-  void Watch(const raft::Message& message) {
-    if (message.type != raft::MessageType::kAppend &&
-        message.type != raft::MessageType::kHeartbeat) {
-      return;
+  void Watch(const raft::Message& message, Time sent) {
+    if (const std::string wrong = promises_.Heard(message); !wrong.empty()) {
+      truth_.Violated(wrong);
     }
-    const auto [at, first] = leaders_.emplace(message.term, message.from);
-    if (first || at->second == message.from) return;
-    truth_.Violated("two lead in term " + std::to_string(message.term.value()) +
-                    ": " + HexId(at->second.value()) + " and " +
-                    HexId(message.from.value()));
+    nemesis_.Heard(message);
+    if (options_.timeline != nullptr) {
+      options_.timeline->Message(message, sent, cluster_.world().Now());
+    }
+  }
+
+  void WriteDown() {
+    Timeline* const timeline = options_.timeline;
+    workload_.SetOnEnd([timeline](const Workload::Operation& operation) {
+      timeline->Operation(operation);
+    });
+    nemesis_.SetOnLine([timeline](Time time, const std::string& line) {
+      timeline->Fault(time, line);
+    });
   }
 
   void Step() {
-    cluster_.RunFor(kStep);
-    for (size_t i = 0; i < cluster_.size(); ++i) {
-      truth_.Look(&cluster_.member(i));
+    SimWorld& world = cluster_.world();
+    const uint64_t most = world.steps() + kMaxStepFunctions;
+    if (world.RunUntil([&] { return world.steps() >= most; }, kStep)) {
+      truth_.Violated("members do not come to rest");
     }
+    for (size_t i = 0; i < cluster_.size(); ++i) LookAt(&cluster_.member(i));
     if (const std::string wrong = nemesis_.Attend(); !wrong.empty()) {
       truth_.Violated(wrong);
     }
     if (++steps_ % 40 == 0) CompareHashes();
+  }
+
+  void LookAt(Member* member) {
+    truth_.Look(member);
+    if (options_.timeline != nullptr) {
+      options_.timeline->State(cluster_.world().Now(), member);
+    }
+    if (!member->up()) return;
+    const std::string wrong =
+        promises_.Check(member->id(), member->node()->replication());
+    if (!wrong.empty()) truth_.Violated(wrong);
   }
 
   void RunFor(Duration duration) {
@@ -163,17 +189,76 @@ class Simulation {
   }
 
   void Recover() {
-    RunFor(seconds(2));
+    RunFor(seconds(5));
+    workload_.StopLeases();
+    Converge();
+    workload_.GoOn();
+    RunFor(kLeaseEnd);
+    Member* const leader = cluster_.Leader();
+    if (leader != nullptr) workload_.CheckLeases(leader);
+    Converge();
+    if (truth_.violation().empty()) WorkInMajority();
+    Converge();
+    RunFor(seconds(2));  // watchers hear of all
+  }
+
+  // Clients wait until all are equal.
+  void Converge() {
     workload_.Stop();
     const Time end = cluster_.world().Now() + kRecovery;
-    while (!Converged() && truth_.violation().empty()) {
+    while (truth_.violation().empty() && !Converged()) {
       if (cluster_.world().Now() > end) {
         return truth_.Violated("the cluster does not recover");
       }
       StartWhoIsDown();
       Step();
     }
-    RunFor(kLeaseEnd);
+    StopTheRemoved();
+  }
+
+  // One that was removed while it was away may never hear of it, nor of
+  // anything else.
+  void StopTheRemoved() {
+    Member* const leader = cluster_.Leader();
+    if (leader == nullptr) return;
+    const Membership membership = leader->node()->membership();
+    for (size_t i = 0; i < cluster_.size(); ++i) {
+      Member* const member = &cluster_.member(i);
+      if (!member->up() || IsMember(*member, membership)) continue;
+      workload_.GoesDown(member);
+      member->Kill();
+    }
+  }
+
+  // More than half of the voters are enough, whoever they are.
+  void WorkInMajority() {
+    const Membership membership = cluster_.Leader()->node()->membership();
+    std::vector<Member*> voters;
+    std::vector<Member*> down;
+    for (size_t i = 0; i < cluster_.size(); ++i) {
+      Member* const member = &cluster_.member(i);
+      const auto at = membership.members.find(member->id());
+      if (at == membership.members.end()) continue;
+      (at->second.is_learner ? down : voters).push_back(member);
+    }
+    for (size_t i = (voters.size() - 1) / 2; i > 0; --i) {
+      const size_t at = random_.Below(voters.size());
+      down.push_back(voters[at]);
+      voters.erase(voters.begin() + static_cast<ptrdiff_t>(at));
+    }
+    for (Member* const member : down) {
+      workload_.GoesDown(member);
+      member->Kill();
+    }
+    const uint64_t before = workload_.puts();
+    const Time end = cluster_.world().Now() + kRecovery;
+    workload_.GoOn();
+    while (truth_.violation().empty() && workload_.puts() < before + 20) {
+      if (cluster_.world().Now() > end) {
+        return truth_.Violated("more than half of the voters do not work");
+      }
+      Step();
+    }
   }
 
   void CheckEnd() {
@@ -191,7 +276,6 @@ class Simulation {
                         std::to_string(member->store()->revision().value()) +
                         ", not " + std::to_string(truth_.known()));
       }
-      workload_.CheckLeases(&member);
     }
     CompareHashes();
     workload_.CheckWatches();
@@ -207,7 +291,7 @@ class Simulation {
     outcome.watch_events = workload_.events();
     outcome.messages = cluster_.network().delivered();
     outcome.snapshots = cluster_.network().snapshots();
-    outcome.elections = leaders_.size();
+    outcome.elections = promises_.reigns();
     outcome.faults = nemesis_.counts();
     if (!outcome.violation.empty()) outcome.story = Story();
     for (size_t i = 0; i < cluster_.size(); ++i) {
@@ -250,7 +334,7 @@ class Simulation {
   Truth truth_;
   Workload workload_;
   Nemesis nemesis_;
-  std::map<Term, MemberId> leaders_;
+  Promises promises_;
   uint64_t steps_ = 0;
 };
 

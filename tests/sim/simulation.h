@@ -8,6 +8,7 @@
 #include "raft/planted_bugs.h"
 #include "server/planted_bugs.h"
 #include "tests/sim/nemesis.h"
+#include "tests/sim/timeline.h"
 #include "tests/sim/workload.h"
 #include "wal/planted_bugs.h"
 
@@ -23,6 +24,8 @@ struct SimulationOptions {
   raft::PlantedBugs raft_bugs = {};
   PlantedBugs wal_bugs = {};
   ServerBugs bugs = {};
+  // What happened is written down for a page; null: not.
+  Timeline* timeline = nullptr;
 };
 
 struct Outcome {

@@ -25,7 +25,17 @@ std::string Seconds(Time time) {
   return text.str();
 }
 
+// How a value is told of: long ones are filled up.
+std::string Short(const std::string& value) {
+  return value.substr(0, value.find('.'));
+}
+
 }  // namespace
+
+std::string Workload::Operation::ToString() const {
+  return Seconds(start) + "-" + Seconds(end) + " c" + std::to_string(client) +
+         " at " + member + ": " + what + " -> " + answer;
+}
 
 struct Workload::Call {
   size_t client = 0;
@@ -48,7 +58,9 @@ struct Workload::Lease {
   bool has_key = false;
   bool busy = false;
   bool giving_up = false;  // is not renewed any more
-  Time alive_until{};      // as its holder was told
+  // Asked as long as it is there.
+  Member* member = nullptr;
+  Time alive_until{};  // as its holder was told
   std::optional<Time> ended = {};
 };
 
@@ -71,6 +83,7 @@ Workload::Workload(Cluster* cluster, Truth* truth, uint64_t seed,
       options_(options),
       loop_(cluster->world().NewLoop("clients")),
       current_(options.clients) {
+  for (size_t i = options.clients; i > 0; --i) free_.push_back(i - 1);
   for (size_t i = 0; i < options.leases; ++i) {
     leases_.push_back(std::make_unique<Lease>());
     leases_.back()->number = i;
@@ -97,7 +110,7 @@ Workload::~Workload() {
 }
 
 void Workload::Start() {
-  for (size_t i = 0; i < options_.clients; ++i) Schedule(i);
+  Schedule();
   for (auto& lease : leases_) {
     loop_->After(kLeaseStep, [this, at = lease.get()] { TickLease(at); });
   }
@@ -120,21 +133,31 @@ std::string Workload::AnyKey() {
 }
 
 std::string Workload::NewValue(size_t client) {
-  return "c" + std::to_string(client) + "-" + std::to_string(++values_);
+  std::string value =
+      "c" + std::to_string(client) + "-" + std::to_string(++values_);
+  // Some do not fit into a sector, or a page.
+  if (random_.OneIn(16)) value.append(random_.Between(100, 5000), '.');
+  return value;
 }
 
-void Workload::Schedule(size_t client) {
-  const double mean =
-      static_cast<double>(options_.clients) / options_.operations_per_second;
-  const double wait = mean * 2 * random_.Fraction();
-  loop_->After(Duration(static_cast<int64_t>(wait * 1e9)),
-               [this, client] { Begin(client); });
+void Workload::Schedule() {
+  const double wait = 2 * random_.Fraction() / options_.operations_per_second;
+  loop_->After(Duration(static_cast<int64_t>(wait * 1e9)), [this] {
+    Schedule();
+    BeginOne();
+  });
 }
 
-void Workload::Begin(size_t client) {
-  if (stopped_) return;
+void Workload::BeginOne() {
+  if (stopped_ || free_.empty()) return;
   Member* const member = AnyUp();
-  if (member == nullptr) return Schedule(client);
+  if (member == nullptr) return;
+  const size_t client = free_.back();
+  free_.pop_back();
+  Begin(client, member);
+}
+
+void Workload::Begin(size_t client, Member* member) {
   ++operations_;
   const uint64_t draw = random_.Below(100);
   if (draw < 45) return Put(client, member);
@@ -167,20 +190,24 @@ void Workload::End(const Shared& call, const Status& status,
   --calls_;
   current_[call->client] = nullptr;
   if (!status.ok()) ++failed_;
-  lines_.push_back(
-      Seconds(call->start) + "-" + Seconds(cluster_->world().Now()) + " c" +
-      std::to_string(call->client) + " at " + call->member->options().name +
-      ": " + call->what + " -> " + (status.ok() ? what : status.message()));
-  if (lines_.size() > kLines) lines_.pop_front();
+  free_.push_back(call->client);
+  last_.push_back({.start = call->start,
+                   .end = cluster_->world().Now(),
+                   .client = call->client,
+                   .member = call->member->options().name,
+                   .what = call->what,
+                   .answer = status.ok() ? what : status.message(),
+                   .ok = status.ok()});
+  if (on_end_) on_end_(last_.back());
+  if (last_.size() > kLines) last_.pop_front();
   if (status.code() == Code::kDataLoss) {
     truth_->Violated("a client met damage: " + status.ToString());
   }
-  Schedule(call->client);
 }
 
 std::string Workload::LastLines() const {
   std::string text;
-  for (const std::string& line : lines_) text += line + "\n";
+  for (const Operation& one : last_) text += one.ToString() + "\n";
   return text;
 }
 
@@ -225,7 +252,8 @@ void Workload::Told(const Shared& call, int64_t revision) {
 void Workload::Put(size_t client, Member* member) {
   const std::string key = AnyKey();
   const std::string value = NewValue(client);
-  const Shared call = NewCall(client, member, "put " + key + " " + value);
+  const Shared call =
+      NewCall(client, member, "put " + key + " " + Short(value));
   call->request.mutable_put()->set_key(key);
   call->request.mutable_put()->set_value(value);
   Propose(call,
@@ -236,6 +264,7 @@ void Workload::Put(size_t client, Member* member) {
             const int64_t revision = put->revision.value();
             Told(ended, revision);
             truth_->CheckPut(Asked(ended), key, value, revision);
+            ++puts_;
             End(ended, Status::Ok(), std::to_string(revision));
           });
 }
@@ -263,9 +292,9 @@ void Workload::Txn(size_t client, Member* member) {
   const std::string value = NewValue(client);
   const Truth::Version* const last = truth_->At(key, truth_->known());
   const int64_t expected = last == nullptr ? 0 : last->revision;
-  const Shared call =
-      NewCall(client, member,
-              "txn " + key + " " + std::to_string(expected) + " " + value);
+  const Shared call = NewCall(
+      client, member,
+      "txn " + key + " " + std::to_string(expected) + " " + Short(value));
   auto* const txn = call->request.mutable_txn();
   auto* const compare = txn->add_compare();
   compare->set_key(key);
@@ -350,10 +379,19 @@ void Workload::Compact(size_t client, Member* member) {
 
 // --- leases ---
 
+Member* Workload::HolderOf(Lease* lease) {
+  Member* const last = lease->member;
+  if (last == nullptr || !last->up() || last->powered_off() ||
+      random_.OneIn(40)) {
+    lease->member = AnyUp();
+  }
+  return lease->member;
+}
+
 void Workload::TickLease(Lease* lease) {
   loop_->After(kLeaseStep, [this, lease] { TickLease(lease); });
-  Member* const member = AnyUp();
-  if (member == nullptr || lease->busy || stopped_) return;
+  Member* const member = HolderOf(lease);
+  if (member == nullptr || lease->busy || leases_stopped_) return;
   if (lease->id == 0) return GrantLease(lease, member);
   if (lease->ended ||
       cluster_->world().Now() > lease->alive_until + std::chrono::seconds(20)) {
@@ -366,7 +404,8 @@ void Workload::TickLease(Lease* lease) {
 }
 
 void Workload::GrantLease(Lease* lease, Member* member) {
-  *lease = Lease{.number = lease->number, .grants = lease->grants + 1};
+  *lease = Lease{
+      .number = lease->number, .grants = lease->grants + 1, .member = member};
   lease->ttl = static_cast<int64_t>(random_.Between(2, 5));
   const int64_t id = member->node()->NewLeaseId().value();
   auto call = std::make_shared<Call>();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,9 +19,10 @@
 namespace strata::sim {
 
 struct WorkloadOptions {
-  size_t clients = 20;
-  // Of all clients together.
-  double operations_per_second = 100;
+  // Of all clients together: begun, whether those before are answered or not,
+  // as long as a client is free.
+  double operations_per_second = 110;
+  size_t clients = 1000;
   size_t keys = 20;
   size_t watchers = 6;
   size_t leases = 4;
@@ -33,13 +35,28 @@ struct WorkloadOptions {
 // told to be down before they are, so that nobody waits for them.
 class Workload {
  public:
+  struct Operation {
+    Time start{};
+    Time end{};
+    size_t client = 0;
+    std::string member = {};
+    std::string what = {};
+    std::string answer = {};
+    bool ok = false;  // otherwise nobody knows whether it was made
+
+    std::string ToString() const;
+  };
+
   Workload(Cluster* cluster, Truth* truth, uint64_t seed,
            const WorkloadOptions& options);
   ~Workload();
 
   void Start();
-  // No new calls.
+  // No new calls, and again.
   void Stop() { stopped_ = true; }
+  void GoOn() { stopped_ = false; }
+  // Leases are left to end.
+  void StopLeases() { leases_stopped_ = true; }
   // The member is about to be killed.
   void GoesDown(Member* member);
   // Everybody has heard of all, the cluster works: what watchers were told is
@@ -52,9 +69,14 @@ class Workload {
   bool idle() const { return calls_ == 0; }
   uint64_t operations() const { return operations_; }
   uint64_t failed() const { return failed_; }
+  // Puts that were made, as their clients know.
+  uint64_t puts() const { return puts_; }
   uint64_t events() const;
   // The newest operations, a line each.
   std::string LastLines() const;
+  // Called with each operation that has ended.
+  using OnEnd = std::function<void(const Operation&)>;
+  void SetOnEnd(OnEnd on_end) { on_end_ = std::move(on_end); }
 
  private:
   struct Call;
@@ -65,8 +87,9 @@ class Workload {
   Member* AnyUp();
   std::string AnyKey();
   std::string NewValue(size_t client);
-  void Schedule(size_t client);
-  void Begin(size_t client);
+  void Schedule();
+  void BeginOne();
+  void Begin(size_t client, Member* member);
   void End(const Shared& call, const Status& status, const std::string& what);
   Shared NewCall(size_t client, Member* member, std::string what);
   void Propose(const Shared& call,
@@ -83,6 +106,7 @@ class Workload {
                  const std::string& end, bool linearizable);
   void Compact(size_t client, Member* member);
 
+  Member* HolderOf(Lease* lease);
   void TickLease(Lease* lease);
   void GrantLease(Lease* lease, Member* member);
   void PutUnderLease(Lease* lease, Member* member);
@@ -100,14 +124,18 @@ class Workload {
   const WorkloadOptions options_;
   std::unique_ptr<SimLoop> loop_;
   bool stopped_ = false;
+  bool leases_stopped_ = false;
   uint64_t calls_ = 0;  // under way
   uint64_t operations_ = 0;
   uint64_t failed_ = 0;
+  uint64_t puts_ = 0;
   uint64_t values_ = 0;
   // The highest revision that anybody was told.
   int64_t told_ = 1;
   std::vector<Shared> current_;  // by client
-  std::deque<std::string> lines_;
+  std::vector<size_t> free_;     // clients
+  std::deque<Operation> last_;
+  OnEnd on_end_;
   std::vector<std::unique_ptr<Lease>> leases_;
   std::vector<std::unique_ptr<Watching>> watching_;
   std::map<int64_t, Lease*> lease_of_;
