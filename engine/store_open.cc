@@ -101,7 +101,10 @@ void StoreImpl::RestoreRows(const RestoreBatch& batch) {
       if (index_.RestoreTombstone(row.key, row.id, keep)) return;
       orphans_.push_back({row.id.main, row.id.sub, true});
     } else {
-      index_.Restore(row.key, row.id, Revision(row.create), row.version);
+      // etcdutl's --bump-revision leaves a change without key and version; it
+      // is no tombstone, which is what 0 would say.
+      index_.Restore(row.key, row.id, Revision(row.create),
+                     std::max<int64_t>(row.version, 1));
     }
   });
   revision_.store(batch.newest().value(), std::memory_order_relaxed);
