@@ -238,8 +238,9 @@ def answers(binary):
         ask(leader, "promote", f"{learner:x}")
         ask(up, "update", f"{learner:x}", "--peer-urls=http://127.0.0.1:3")
         down.kill()
-        # Both notice it when the connections end, or a little later.
-        cluster.wait("notice", lambda: leader.ctl("member", "add", "x", "--peer-urls=http://127.0.0.1:4").returncode != 0)
+        # Noticed when the connections end, or a little later. A voter added in
+        # between would, with this one down, cost the quorum; in etcd too.
+        time.sleep(1)
         ask(leader, "add", "x", "--peer-urls=http://127.0.0.1:5")
         ask(leader, "remove", ids[up.name])
         ask(leader, "remove", ids[down.name])
