@@ -87,7 +87,7 @@ class SlowSink : public StreamSink {
 class RangeStreamTest : public testing::Test {
  protected:
   void SetUp() override {
-    for (int i = 0; i < 300; ++i) Put(i, std::string(8 << 10, 'v'));
+    for (int i = 0; i < 60; ++i) Put(i, std::string(40 << 10, 'v'));
   }
 
   StatusOr<std::string> Call(const std::string& path,
@@ -129,14 +129,14 @@ class RangeStreamTest : public testing::Test {
 TEST_F(RangeStreamTest, PiecesMergedAreTheAnswerOfRange) {
   for (const std::string request :
        {"key: 'k1000'", "key: 'k' range_end: 'l'", "key: 'x' range_end: 'y'",
-        "key: 'k' range_end: 'l' limit: 250",
+        "key: 'k' range_end: 'l' limit: 50",
         "key: 'k' range_end: 'l' limit: 10",
-        "key: 'k' range_end: 'l' limit: 300",
-        "key: 'k' range_end: 'l' min_mod_revision: 100 max_mod_revision: 250",
-        "key: 'k' range_end: 'l' min_create_revision: 7 limit: 40",
-        "key: 'k' range_end: '\\0' keys_only: true limit: 300",
+        "key: 'k' range_end: 'l' limit: 60",
+        "key: 'k' range_end: 'l' min_mod_revision: 20 max_mod_revision: 50",
+        "key: 'k' range_end: 'l' min_create_revision: 7 limit: 20",
+        "key: 'k' range_end: '\\0' keys_only: true limit: 60",
         "key: 'k' range_end: 'l' count_only: true",
-        "key: 'k' range_end: 'l' revision: 100",
+        "key: 'k' range_end: 'l' revision: 20",
         "key: 'k' range_end: 'l' sort_order: ASCEND serializable: true"}) {
     const auto sink = std::make_shared<SlowSink>(1000);
     const auto handler = Begin(sink, request);
@@ -179,7 +179,7 @@ TEST_F(RangeStreamTest, ASlowClient) {
   const auto sink = std::make_shared<SlowSink>(1);
   const auto handler = Begin(sink, "key: 'k' range_end: 'l'");
   EXPECT_EQ(sink->AwaitPieces(1), 1U);
-  for (int i = 0; i < 300; ++i) Put(i, "another");
+  for (int i = 0; i < 60; ++i) Put(i, "another");
   EXPECT_EQ(sink->AwaitPieces(1), 1U);
   sink->MakeRoom(1000);
   handler->OnWritable();
