@@ -161,7 +161,11 @@ void Peer::Tick() {
 
 std::optional<Duration> Peer::ActiveFor() const {
   const int64_t since = active_since_;
-  if (since == 0) return std::nullopt;
+  // Known before the next tick: a member that has just died is not to be
+  // counted on for a quorum.
+  if (since == 0 || !messages_in_->working() || !messages_out_->working()) {
+    return std::nullopt;
+  }
   return options_.client->Now() - Time(since);
 }
 

@@ -300,6 +300,7 @@ TEST_F(BoundsTest, AMemberThatIsBehindRefusesRequests) {
   Member* const behind = Follower();
   behind->StallDisk(seconds(5));
   Fill(30);
+  cluster_.RunFor(milliseconds(500));  // it hears what was decided
   EXPECT_EQ(cluster_.Put(behind, "a", "1").status().message(),
             "etcdserver: too many requests");
   cluster_.RunFor(seconds(6));
