@@ -138,12 +138,14 @@ class Member {
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port); }
   bool AwaitActive(uint64_t other, bool active) const {
     const auto end = std::chrono::steady_clock::now() + kPatience;
-    while (transport->Active(MemberId(other)) != active) {
+    while (transport->Active(MemberId(other)) != active || Noted() != active) {
       if (std::chrono::steady_clock::now() > end) return false;
       std::this_thread::sleep_for(milliseconds(10));
     }
     return true;
   }
+  // Whether the other one is counted as active: by the next tick.
+  bool Noted() const { return transport->Stats()[0].active; }
 
   const uint64_t id;
   Inbox inbox;
