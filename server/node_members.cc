@@ -212,8 +212,9 @@ Status NodeImpl::CheckReadyToPromote(MemberId id,
 void NodeImpl::PromoteLearners(Term term) {
   if (ReignTerm() != term) return;
   const Membership membership = cluster_.membership();
-  for (const auto& [id, member] : membership.members) {
-    if (!member.is_learner || !IsStarted(member) ||
+  for (const auto& entry : membership.members) {
+    const MemberId id = entry.first;
+    if (!entry.second.is_learner || !IsStarted(entry.second) ||
         !world_.transport->Active(id)) {
       continue;
     }

@@ -229,7 +229,7 @@ void WatchHubImpl::RequestProgress(Stream* stream) {
 // revision below has the change.
 void WatchHubImpl::Wake() {
   store_->HoldChanges(Revision(1));
-  awake_.store(true, std::memory_order_seq_cst);
+  awake_.exchange(true);
   fed_ = store_->revision();
   store_->HoldChanges(fed_ + 1);
 }

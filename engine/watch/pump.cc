@@ -16,10 +16,10 @@ constexpr Revision kNoEnd(INT64_MAX);
 }  // namespace
 
 void WatchHubImpl::Published() {
-  // The order against Wake(): either this sees that the hub is awake, or that
-  // sees the change.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (awake_.load(std::memory_order_seq_cst)) Post();
+  // The order against Wake(): both change the flag, one after the other, so
+  // either this sees that the hub is awake, or that sees the change.
+  bool awake = false;
+  if (!awake_.compare_exchange_strong(awake, false)) Post();
 }
 
 void WatchHubImpl::Post() {

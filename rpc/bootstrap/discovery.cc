@@ -68,7 +68,7 @@ class Joiner {
                const std::function<Status()>& attempt) {
     for (int doublings = 1;;
          doublings = std::min(doublings + 1, kMaxDoublings)) {
-      const Status status = attempt();
+      Status status = attempt();
       if (status.ok() || status.code() == Code::kFailedPrecondition) {
         return status;
       }
