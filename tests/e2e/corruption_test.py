@@ -1,8 +1,8 @@
 """A member whose db was changed by hand: corruption_test.py STRATAD SPOIL_DB
 
 It is found at its start, by the leader's periodic check and after a compaction,
-and the CORRUPT alarm does what etcd's does. Of mixed members, each kind finds
-the other's.
+and the CORRUPT alarm does what etcd's does. Where members are mixed, our leader
+finds ours that is wrong while etcd's agrees.
 """
 import os
 import pathlib

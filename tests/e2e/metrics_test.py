@@ -82,7 +82,13 @@ class Metrics:
         return names
 
     def bounds(self, name):
-        return sorted(float(dict(labels)["le"]) for labels in self.of(name + "_bucket"))
+        """Of each of its series; how many there are depends on what has happened."""
+        series = {}
+        for labels in self.of(name + "_bucket"):
+            rest = dict(labels)
+            bound = float(rest.pop("le"))
+            series.setdefault(frozenset(rest.items()), []).append(bound)
+        return {tuple(sorted(bounds)) for bounds in series.values()}
 
 
 def excepted(name):
