@@ -71,22 +71,21 @@ class Run:
         self.compacted = 0  # the revision of the last compaction
         self.timelines = {}  # server -> slowest put of each stretch, us
 
-    def bench_command(self, member, op, flags):
-        return [self.args.bench, f"--op={op}", f"--target={member.address}", f"--keys={self.args.keys}",
+    def bench_command(self, member, op, flags, keys=None):
+        return [self.args.bench, f"--op={op}", f"--target={member.address}", f"--keys={keys or self.args.keys}",
                 f"--key-bytes={KEY_BYTES}", f"--value-bytes={VALUE_BYTES}", f"--server-pid={member.process.pid}",
                 *flags]
 
-    def bench(self, member, op, *flags):
-        done = subprocess.run(self.bench_command(member, op, flags), capture_output=True, text=True)
+    def bench(self, member, op, *flags, keys=None):
+        done = subprocess.run(self.bench_command(member, op, flags, keys), capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"{member.name} {op}: {done.stderr}")
         return json.loads(done.stdout)
 
     def load(self, member, op, *flags, keys=None):
         """As fast as it can, to the end."""
-        keys = [f"--keys={keys}"] if keys else []
         return self.bench(member, op, "--outstanding=512", "--connections=32", "--warm-up-ms=0",
-                          "--duration-ms=3600000", *flags, *keys)
+                          "--duration-ms=3600000", *flags, keys=keys)
 
     def puts_during(self, member, work):
         """The latencies of steady puts while `work` is done, and its result."""

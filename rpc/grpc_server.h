@@ -31,8 +31,8 @@ struct GrpcServerOptions {
   // Each with a completion queue of its own, on which a call stays. One serves
   // with the least CPU time per call; more serve more calls.
   int threads = 1;
-  // For so long after a call came in, or went out, two processors poll rather
-  // than sleep: base/idle_poll.h. 0: they sleep.
+  // For so long after a call came in, two processors poll rather than sleep:
+  // base/idle_poll.h. 0: they sleep.
   Duration idle_poll_time = Duration::zero();
   // Whether there is a leader: calls that ask for one ("hasleader" in their
   // metadata) are refused if not. Any thread. Unset: there is.

@@ -45,6 +45,14 @@ void AddOption(CLI::App* command, const std::string& name, int64_t* value,
   Add(command, name, value, help, need);
 }
 
+void AddList(CLI::App* command, const std::string& name,
+             std::vector<std::string>* values, const std::string& help) {
+  command->add_option(name, *values, help)
+      ->delimiter(',')
+      ->expected(1)
+      ->type_name("LIST");
+}
+
 void AddSwitch(CLI::App* command, const std::string& name, bool* value,
                const std::string& help) {
   command->add_flag(name, *value, help);

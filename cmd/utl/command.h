@@ -35,6 +35,9 @@ void AddOption(CLI::App* command, const std::string& name, uint64_t* value,
                const std::string& help, Need need = Need::kOptional);
 void AddOption(CLI::App* command, const std::string& name, int64_t* value,
                const std::string& help, Need need = Need::kOptional);
+// Separated by commas; given, it replaces what is there.
+void AddList(CLI::App* command, const std::string& name,
+             std::vector<std::string>* values, const std::string& help);
 void AddSwitch(CLI::App* command, const std::string& name, bool* value,
                const std::string& help);
 // One of `words`.

@@ -8,29 +8,15 @@ namespace {
 
 struct Options {
   RestoreOptions restore;
-  std::string initial_cluster;
-  std::string peer_urls = "http://localhost:2380";
   uint64_t initial_mmap_bytes = 0;  // taken for etcdutl's sake
 };
 
-std::vector<std::string> Split(const std::string& list) {
-  std::vector<std::string> parts;
-  for (size_t at = 0; at <= list.size();) {
-    const size_t comma = std::min(list.find(',', at), list.size());
-    if (comma > at) parts.push_back(list.substr(at, comma - at));
-    at = comma + 1;
-  }
-  return parts;
-}
-
 Status Restore(const Context& context, const Options& options) {
-  RestoreOptions restore = options.restore;
-  restore.initial_cluster = options.initial_cluster;
-  restore.initial_advertise_peer_urls = Split(options.peer_urls);
-  ASSIGN_OR_RETURN(const RestoredMember made,
-                   RestoreSnapshot(context.env, restore, Logger::Null()));
+  ASSIGN_OR_RETURN(
+      const RestoredMember made,
+      RestoreSnapshot(context.env, options.restore, Logger::Null()));
   PrintFields(context, {{"data_dir", made.data_dir},
-                        {"name", restore.name},
+                        {"name", options.restore.name},
                         {"member_id", HexId(made.member.value())},
                         {"cluster_id", HexId(made.cluster.value())},
                         {"revision", made.revision.value()}});
@@ -53,8 +39,9 @@ constexpr char kNotes[] =
 
 void AddSnapshotRestore(CLI::App* snapshot, Action* chosen) {
   auto options = std::make_shared<Options>();
-  options->initial_cluster = "default=http://localhost:2380";
   RestoreOptions* const restore = &options->restore;
+  restore->initial_cluster = "default=http://localhost:2380";
+  restore->initial_advertise_peer_urls = {"http://localhost:2380"};
   CLI::App* command =
       AddCommand(snapshot, "restore", "Make a data directory from a snapshot");
   AddOption(command, "FILE", &restore->snapshot, "what `snapshot save` wrote",
@@ -64,12 +51,12 @@ void AddSnapshotRestore(CLI::App* snapshot, Action* chosen) {
   AddOption(command, "--wal-dir", &restore->wal_dir,
             "the log's directory, if it is to be elsewhere");
   AddOption(command, "--name", &restore->name, "of this member");
-  AddOption(command, "--initial-cluster", &options->initial_cluster,
+  AddOption(command, "--initial-cluster", &restore->initial_cluster,
             "name=url,... of all members of the new cluster");
   AddOption(command, "--initial-cluster-token", &restore->initial_cluster_token,
             "makes the new ids differ");
-  AddOption(command, "--initial-advertise-peer-urls", &options->peer_urls,
-            "peer URLs of this member");
+  AddList(command, "--initial-advertise-peer-urls",
+          &restore->initial_advertise_peer_urls, "peer URLs of this member");
   AddSwitch(command, "--skip-hash-check", &restore->skip_hash_check,
             "the file is a copy of a db file and has no SHA-256");
   AddOption(command, "--initial-memory-map-size", &options->initial_mmap_bytes,

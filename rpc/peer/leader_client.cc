@@ -209,9 +209,13 @@ Status CheckInitialHashes(Node* node, HttpClient* client, Logger* logger) {
                 answer.set_value(std::move(hash));
               });
     const StatusOr<MemberHash> hash = answer.get_future().get();
-    if (!hash.ok() || hash->compact_revision != own.compact_revision) {
+    const Status comparable =
+        hash.ok() && hash->compact_revision != own.compact_revision
+            ? FailedPreconditionError("it is compacted to another revision")
+            : hash.status();
+    if (!comparable.ok()) {
       logger->Warn("cannot compare the keys with a member's",
-                   {{"member", HexId(id.value())}, {"error", hash.status()}});
+                   {{"member", HexId(id.value())}, {"error", comparable}});
       continue;
     }
     ++checked;
