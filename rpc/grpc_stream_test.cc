@@ -1,4 +1,3 @@
-#include "rpc/grpc_stream.h"
 
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>

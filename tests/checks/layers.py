@@ -27,8 +27,9 @@ LIBRARIES = {
     "grpcpp/": ["rpc"],
     "google/protobuf/": ["server", "rpc"],
     "absl/": ["rpc"],
-    # Sockets and HTTP; TLS.
+    # Sockets and HTTP; HTTP/2; TLS.
     "boost/": ["rpc"],
+    "nghttp2/": ["rpc"],
     "openssl/ssl.h": ["rpc"],
     # DNS.
     "ares.h": ["rpc"],

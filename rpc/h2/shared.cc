@@ -1,0 +1,37 @@
+#include "rpc/h2/shared.h"
+
+#include <utility>
+
+#include "base/limits.h"
+
+namespace strata {
+namespace {
+
+// The one that waits for the disk, and the one that waits for the client.
+constexpr int kIdlePollThreads = 2;
+
+}  // namespace
+
+GrpcShared::GrpcShared(const GrpcServerOptions& given,
+                       std::vector<UnaryMethod> unary,
+                       std::vector<StreamMethod> streams,
+                       CombiningLoop* node_loop)
+    : options(given),
+      max_message_bytes(given.max_request_bytes + limits::kGrpcOverheadBytes),
+      loop(node_loop),
+      budget(given.memory_bytes),
+      idle_poll(given.idle_poll_time, kIdlePollThreads) {
+  for (UnaryMethod& method : unary) {
+    methods[method.path].unary = std::move(method);
+  }
+  for (StreamMethod& method : streams) {
+    methods[method.path].stream = std::move(method);
+  }
+}
+
+const GrpcMethod* GrpcShared::Find(std::string_view path) const {
+  const auto found = methods.find(path);
+  return found == methods.end() ? nullptr : &found->second;
+}
+
+}  // namespace strata
