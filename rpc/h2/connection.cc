@@ -30,6 +30,10 @@ constexpr size_t kSendBytes = 64 << 10;
 // What is kept for sending while there is nothing to send, on a connection
 // with calls.
 constexpr size_t kKeptBytes = 16 << 10;
+// While more than this waits for a client to read it, no more of its single
+// calls are served.
+constexpr size_t kMaxUnsentBytes = 16 << 20;
+constexpr int kReleasedAtOnce = 4;
 // A call without its messages.
 constexpr uint64_t kCallBytes = 4 << 10;
 // A client that has not said by then how it wants to be spoken to never will.
@@ -292,6 +296,7 @@ void GrpcConnection::Close(std::vector<CallEvent>* events) {
     events->push_back({call, GrpcCall::Event::kOver});
   }
   calls_.clear();
+  waiting_.clear();
   nghttp2_session_del(std::exchange(session_, nullptr));
   out_ = {};
   // What is still unread would have the kernel tell the client of an error
@@ -381,11 +386,33 @@ void GrpcConnection::ReceivedData(int32_t stream, std::string_view bytes) {
   for (std::string& message : messages_) {
     if (!call->is_stream() && http2.untaken > 0) break;
     ++http2.untaken;
-    Add(call, GrpcCall::Event::kMessage, std::move(message));
+    AddRequest(call, std::move(message));
   }
   messages_.clear();
   if (!status.ok()) return Refuse(call, status);
   if (http2.untaken == 0 || !call->is_stream()) GiveWindow(call);
+}
+
+void GrpcConnection::AddRequest(GrpcCall* call, std::string message) {
+  if (call->is_stream() || unsent_ <= kMaxUnsentBytes) {
+    return Add(call, GrpcCall::Event::kMessage, std::move(message));
+  }
+  waiting_.push_back({call->shared_from_this(), GrpcCall::Event::kMessage,
+                      std::move(message)});
+}
+
+// Called whenever a call ends and when messages were sent: so each that is
+// released sees to the next.
+void GrpcConnection::ReleaseWaiting() {
+  int released = 0;
+  while (released < kReleasedAtOnce && !waiting_.empty() &&
+         unsent_ <= kMaxUnsentBytes / 2) {
+    if (!waiting_.front().call->http2_.over) {
+      events_.push_back(std::move(waiting_.front()));
+      ++released;
+    }
+    waiting_.pop_front();
+  }
 }
 
 void GrpcConnection::ReceivedEnd(int32_t stream) {
@@ -423,6 +450,7 @@ void GrpcConnection::Sent(const nghttp2_frame* frame) {
 void GrpcConnection::MarkOver(GrpcCall* call) {
   GrpcCall::Http2& http2 = call->http2_;
   http2.over = true;
+  unsent_ -= http2.out.bytes();
   http2.out.Clear();
   Uncharge(call, http2.charged);
 }
@@ -439,6 +467,7 @@ void GrpcConnection::Closed(int32_t stream) {
   }
   calls_.pop_back();
   events_.push_back({std::move(kept), GrpcCall::Event::kOver});
+  ReleaseWaiting();
 }
 
 bool GrpcConnection::Charge(GrpcCall* call, uint64_t bytes) {
@@ -488,7 +517,9 @@ void GrpcConnection::SendData(GrpcCall* call, std::string_view frame_head,
   GrpcCall::Http2& http2 = call->http2_;
   out_.append(frame_head);
   http2.out.Take(size, &out_);
+  unsent_ -= size;
   Uncharge(call, size);
+  ReleaseWaiting();
   // Not for each message: a handler that fills the queue again sends several
   // at a time.
   if (http2.starved && http2.out.bytes() < limits::kStreamQueueBytes / 2 &&
@@ -533,6 +564,7 @@ void GrpcConnection::SubmitMessage(GrpcCall* call, StreamMessage message) {
   if (!Charge(call, kMessageHeadBytes + message.size())) {
     return SubmitEnd(call, OutOfMemoryError());
   }
+  unsent_ += kMessageHeadBytes + message.size();
   call->http2_.out.Push(std::move(message));
   SubmitData(call);
 }

@@ -4,6 +4,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -96,6 +97,8 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection> {
   void Refuse(GrpcCall* call, const Status& status);
   void GiveWindow(GrpcCall* call);
   void Add(GrpcCall* call, GrpcCall::Event event, std::string bytes = {});
+  void AddRequest(GrpcCall* call, std::string message);
+  void ReleaseWaiting();
   void Closed(int32_t stream);
   void MarkOver(GrpcCall* call);
 
@@ -136,6 +139,9 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection> {
   Time now_;          // of the last read
   Time pinged_ = {};  // by us, if `awaits_pong_`
   bool awaits_pong_ = false;
+  size_t unsent_ = 0;  // bytes of messages, of all calls
+  // Requests that are served when less is unsent.
+  std::deque<CallEvent> waiting_;
   std::vector<CallEvent> events_;
   std::vector<std::string> messages_;  // reused
 };
