@@ -14,9 +14,9 @@ inline constexpr uint64_t kGrpcOverheadBytes = 512 * 1024;
 // Operations in one transaction; nested ones share what is left. --max-txn-ops
 inline constexpr uint64_t kMaxTxnOps = 128;
 
-// Calls that one completion queue of the gRPC server awaits or serves; more
-// wait inside gRPC, where --max-concurrent-streams bounds them.
-inline constexpr uint64_t kMaxCallsPerQueue = 16384;
+// Single calls that one poller of the gRPC server has taken and not answered;
+// with more it does not read, and they wait with their clients.
+inline constexpr uint64_t kMaxCallsPerPoller = 16384;
 // What waits to be sent on one stream before its handler is asked to wait.
 inline constexpr uint64_t kStreamQueueBytes = 64 << 10;
 inline constexpr uint64_t kStreamQueueMessages = 64;

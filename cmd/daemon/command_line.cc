@@ -94,9 +94,9 @@ void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
                             "Between progress notices to watchers."));
   }
   Flag memory = NumberFlag("grpc-memory-bytes", &grpc->memory_bytes,
-                           "Strata's own: memory for connections and calls "
-                           "together, above which gRPC ends calls; 0: no "
-                           "bound.");
+                           "Strata's own: memory for requests and answers of "
+                           "calls together, above which calls are refused; 0: "
+                           "no bound.");
   memory.shown_default = "a quarter of what is free at the start";
   flags->Add(std::move(memory));
   flags->Add(NumberFlag("grpc-threads", &grpc->threads,

@@ -19,13 +19,12 @@ struct GrpcMethod;
 
 // What a call's headers say.
 struct CallHead {
-  std::string path = {};
-  const GrpcMethod* method = nullptr;  // of that path; none: unknown
-  bool is_grpc = false;                // by its content-type
+  std::string path = {};  // if there is no such method
+  const GrpcMethod* method = nullptr;
+  bool is_grpc = false;  // by its content-type
   bool asks_for_leader = false;
   std::string encoding = {};             // grpc-encoding
   std::optional<Duration> timeout = {};  // grpc-timeout
-  size_t bytes = 0;                      // of all headers
 };
 
 // A call, which is a stream of a connection. Its connection keeps the state of
@@ -77,6 +76,7 @@ class GrpcCall : public std::enable_shared_from_this<GrpcCall> {
     bool deferred = false;           // and has nothing to send
     bool reads_done = false;
     bool over = false;
+    bool admitted = false;         // it waited, and is to be served now
     mutable bool starved = false;  // somebody was told that there is no room
     size_t untaken = 0;            // messages that the handler has not taken
     size_t unconsumed = 0;         // bytes for which no window was given back

@@ -27,13 +27,15 @@ constexpr uint32_t kCallWindowBytes = 256 << 10;
 constexpr int32_t kConnectionWindowBytes = 1 << 20;
 // So much is given to the socket at once.
 constexpr size_t kSendBytes = 64 << 10;
-// What is kept for sending while there is nothing to send, on a connection
-// with calls.
+// What is kept for sending while there is nothing to send: on a connection with
+// calls, and on one without.
 constexpr size_t kKeptBytes = 16 << 10;
-// While more than this waits for a client to read it, no more of its single
-// calls are served.
+constexpr size_t kKeptIdleBytes = 1 << 10;
+// Single calls of a client are served while no more than this waits for it to
+// be read, nor will when they are answered, by the size of its answers so far.
 constexpr size_t kMaxUnsentBytes = 16 << 20;
-constexpr int kReleasedAtOnce = 4;
+// And as long as that is not known, so many at a time.
+constexpr size_t kServedUnseen = 16;
 // A call without its messages.
 constexpr uint64_t kCallBytes = 4 << 10;
 // A client that has not said by then how it wants to be spoken to never will.
@@ -330,6 +332,7 @@ void GrpcConnection::Received(const nghttp2_frame* frame) {
 
 void GrpcConnection::ReceivedHead(int32_t stream) {
   head_.method = shared_->Find(head_.path);
+  if (head_.method != nullptr) head_.path = {};
   GrpcCall* const call = NewCall(stream);
   if (!call->head().is_grpc) {
     const std::array headers = {Header(kStatusName, "415")};
@@ -386,32 +389,40 @@ void GrpcConnection::ReceivedData(int32_t stream, std::string_view bytes) {
   for (std::string& message : messages_) {
     if (!call->is_stream() && http2.untaken > 0) break;
     ++http2.untaken;
-    AddRequest(call, std::move(message));
+    Add(call, GrpcCall::Event::kMessage, std::move(message));
   }
   messages_.clear();
   if (!status.ok()) return Refuse(call, status);
   if (http2.untaken == 0 || !call->is_stream()) GiveWindow(call);
 }
 
-void GrpcConnection::AddRequest(GrpcCall* call, std::string message) {
-  if (call->is_stream() || unsent_ <= kMaxUnsentBytes) {
-    return Add(call, GrpcCall::Event::kMessage, std::move(message));
+bool GrpcConnection::MayServe(GrpcCall* call, std::string* request) {
+  const std::lock_guard lock(mutex_);
+  if (call->http2_.admitted) return true;
+  if (waiting_.empty() && HasRoomForAnswer()) {
+    ++serving_;
+    return true;
   }
   waiting_.push_back({call->shared_from_this(), GrpcCall::Event::kMessage,
-                      std::move(message)});
+                      std::move(*request)});
+  return false;
 }
 
-// Called whenever a call ends and when messages were sent: so each that is
-// released sees to the next.
+bool GrpcConnection::HasRoomForAnswer() const {
+  if (unsent_ > kMaxUnsentBytes) return false;
+  if (usual_answer_ == 0) return serving_ < kServedUnseen;
+  return serving_ == 0 ||
+         unsent_ + (serving_ + 1) * usual_answer_ <= kMaxUnsentBytes;
+}
+
 void GrpcConnection::ReleaseWaiting() {
-  int released = 0;
-  while (released < kReleasedAtOnce && !waiting_.empty() &&
-         unsent_ <= kMaxUnsentBytes / 2) {
-    if (!waiting_.front().call->http2_.over) {
-      events_.push_back(std::move(waiting_.front()));
-      ++released;
-    }
+  while (!waiting_.empty() && HasRoomForAnswer()) {
+    CallEvent event = std::move(waiting_.front());
     waiting_.pop_front();
+    if (event.call->http2_.over) continue;
+    event.call->http2_.admitted = true;
+    ++serving_;
+    events_.push_back(std::move(event));
   }
 }
 
@@ -585,7 +596,16 @@ void GrpcConnection::End(GrpcCall* call, const Status& status) {
 
 void GrpcConnection::Answer(GrpcCall* call, StatusOr<std::string> answer) {
   const Hold hold(this);
-  if (!Open(call)) return;
+  --serving_;
+  // The largest one of late.
+  usual_answer_ = std::max(answer.ok() ? answer->size() + kMessageHeadBytes : 1,
+                           usual_answer_ - usual_answer_ / 16);
+  if (Open(call)) SubmitAnswer(call, std::move(answer));
+  ReleaseWaiting();
+}
+
+void GrpcConnection::SubmitAnswer(GrpcCall* call,
+                                  StatusOr<std::string> answer) {
   if (answer.ok()) {
     // Before the message, so that both are sent in one go.
     call->http2_.end = Status::Ok();
@@ -641,7 +661,9 @@ void GrpcConnection::FlushHeld() {
     WriteOut();
   }
   if (!out_.empty()) return;
-  if (calls_.empty() || out_.capacity() > kKeptBytes) out_ = {};
+  if (out_.capacity() > (calls_.empty() ? kKeptIdleBytes : kKeptBytes)) {
+    out_ = {};
+  }
   // An end by either side's error.
   failed_ |= nghttp2_session_want_read(session_) == 0 &&
              nghttp2_session_want_write(session_) == 0;

@@ -53,6 +53,9 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection> {
   // is added to `events`. kMore: there may be more to read.
   ReadOutcome Read(char* buffer, size_t size, Time now,
                    std::vector<CallEvent>* events);
+  // Whether a single call is to be served now: its client reads its answers. If
+  // not, the event will come again.
+  bool MayServe(GrpcCall* call, std::string* request);
   // The socket takes bytes again.
   void CanWrite();
   // As it asked to: sends what there is, as far as the socket takes it.
@@ -97,7 +100,8 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection> {
   void Refuse(GrpcCall* call, const Status& status);
   void GiveWindow(GrpcCall* call);
   void Add(GrpcCall* call, GrpcCall::Event event, std::string bytes = {});
-  void AddRequest(GrpcCall* call, std::string message);
+  // Whether one more single call may be served.
+  bool HasRoomForAnswer() const;
   void ReleaseWaiting();
   void Closed(int32_t stream);
   void MarkOver(GrpcCall* call);
@@ -107,6 +111,7 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection> {
 
   // What goes out. Of a call that is Open:
   bool Open(const GrpcCall* call) const;
+  void SubmitAnswer(GrpcCall* call, StatusOr<std::string> answer);
   void SubmitMessage(GrpcCall* call, StreamMessage message);
   void SubmitEnd(GrpcCall* call, const Status& status);
   void SubmitData(GrpcCall* call);
@@ -139,9 +144,10 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection> {
   Time now_;          // of the last read
   Time pinged_ = {};  // by us, if `awaits_pong_`
   bool awaits_pong_ = false;
-  size_t unsent_ = 0;  // bytes of messages, of all calls
-  // Requests that are served when less is unsent.
-  std::deque<CallEvent> waiting_;
+  size_t unsent_ = 0;              // bytes of messages, of all calls
+  size_t serving_ = 0;             // single calls
+  size_t usual_answer_ = 0;        // bytes of one; 0: none was given
+  std::deque<CallEvent> waiting_;  // single calls that are not served yet
   std::vector<CallEvent> events_;
   std::vector<std::string> messages_;  // reused
 };

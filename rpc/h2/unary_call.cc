@@ -30,6 +30,7 @@ bool GrpcUnaryCall::through_log() const {
 
 void GrpcUnaryCall::Happened(Event event, std::string bytes) {
   if (event == Event::kMessage && self_ == nullptr) {
+    if (!connection()->MayServe(this, &bytes)) return;
     request_ = std::move(bytes);
     self_ = shared_from_this();
     return worker_->Serve(this);

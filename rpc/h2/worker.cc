@@ -176,7 +176,7 @@ bool GrpcWorker::Round(uint64_t turn) {
   Flush();
   // As many as there are now, so that mail is looked at in between.
   for (size_t left = readable_.size(); left > 0; --left) {
-    if (serving_ >= static_cast<int>(limits::kMaxCallsPerQueue)) break;
+    if (serving_ >= static_cast<int>(limits::kMaxCallsPerPoller)) break;
     if (!ReadNext(turn)) return false;
   }
   Tick();
@@ -236,7 +236,7 @@ int GrpcWorker::WaitTime() const {
   if (!events_.empty()) return 0;
   if (stopping_) return kStoppingPollMs;
   if (!readable_.empty() &&
-      serving_ < static_cast<int>(limits::kMaxCallsPerQueue)) {
+      serving_ < static_cast<int>(limits::kMaxCallsPerPoller)) {
     return 0;
   }
   Time next = next_tick_;

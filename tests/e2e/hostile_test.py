@@ -42,6 +42,28 @@ def frame(kind, payload=b"", stream=0, flags=0, length=None):
 
 SETTINGS = frame(4)
 HELLO = PREFACE + SETTINGS
+DATA, HEADERS, RST_STREAM, PING = 0, 1, 3, 6
+END_STREAM, END_HEADERS = 1, 4
+
+
+def literal(name, value):
+    """A header as HPACK has it without a table."""
+    return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+def head(path, stream):
+    """The head of a gRPC call."""
+    headers = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", path), (b":authority", b"x"),
+               (b"content-type", b"application/grpc"), (b"te", b"trailers")]
+    return frame(HEADERS, b"".join(literal(*one) for one in headers), stream, END_HEADERS)
+
+
+def message(payload, stream, flags=END_STREAM):
+    return frame(DATA, b"\0" + struct.pack(">I", len(payload)) + payload, stream, flags)
+
+
+def call(path, payload, stream):
+    return head(path, stream) + message(payload, stream)
 
 
 class Bystander(threading.Thread):
@@ -213,9 +235,10 @@ class HostileTest(Hostile):
 
     def flood(self, first, piece, limit):
         """Sends `piece` after `first` until it is cut off; how many bytes that took."""
-        one = self.connect(self.port, first)
+        one = self.connect(self.port)
         sent = 0
         try:
+            one.sendall(first)
             while sent < limit:
                 one.sendall(piece)
                 sent += len(piece)
@@ -276,6 +299,59 @@ class HostileTest(Hostile):
         self.assertLess(self.memory() - before, 100 << 20)
         one.close()
         self.subject.ctl("del", "large/", "--prefix")
+
+    def test_slow_reader_of_calls(self):
+        """The same with gRPC: calls whose answers its window does not let through."""
+        for number in range(8):
+            self.subject.ctl("put", f"large/{number}", stdin=b"x" * 1_000_000)
+        before = self.memory()
+        one = self.connect(self.port, HELLO)
+        one.settimeout(5)
+        ask = b"\x0a\x06large/\x12\x06large0"
+        for stream in range(1, 1001, 2):
+            one.sendall(call(b"/etcdserverpb.KV/Range", ask, stream))
+        time.sleep(2)
+        # 4 GB of answers were asked for. Until their size is known, 16 calls are served.
+        self.assertLess(self.memory() - before, 200 << 20)
+        one.close()
+        self.subject.ctl("del", "large/", "--prefix")
+
+    # --- calls that are not meant ---
+
+    def ended(self, first, piece, limit):
+        """That a flood is ended, or answered for ever without the memory growing."""
+        before = self.memory()
+        sent = self.flood(first, piece, limit)
+        self.assertLess(self.memory() - before, 32 << 20)
+        return sent
+
+    def test_calls_begun_and_reset(self):
+        """"Rapid reset": begins calls and takes them back."""
+        def resets(stream):
+            return head(b"/etcdserverpb.KV/Range", stream) + frame(RST_STREAM, struct.pack(">I", 8), stream)
+        flood = b"".join(resets(stream) for stream in range(1, 100_001, 2))
+        self.assertLess(self.ended(HELLO + flood, SETTINGS, 1 << 20), 1 << 20, "never cut off")
+
+    def test_floods_that_ask_for_answers(self):
+        """Pings and settings, each of which wants an answer, which is not read."""
+        ping = frame(PING, b"12345678")
+        for piece in (ping * 1000, SETTINGS * 1000):
+            self.assertLess(self.ended(HELLO, piece, 50 << 20), 50 << 20, "never cut off")
+
+    def test_too_many_pings(self):
+        """As a Go server does: the fourth ping in a row that comes too soon is the last."""
+        one = self.connect(self.port, HELLO + frame(PING, b"12345678") * 4)
+        self.assertIn(b"too_many_pings", self.cut_off([one], 5)[0])
+
+    def test_calls_that_never_come(self):
+        """Heads without a message, parts of messages, and lengths that are not kept."""
+        part = b"\0" + struct.pack(">I", 1 << 20) + b"x" * 100
+        before = self.memory()
+        one = self.connect(self.port, HELLO)
+        for stream in range(1, 4001, 2):
+            one.sendall(head(b"/etcdserverpb.KV/Put", stream) + frame(DATA, part, stream))
+        time.sleep(1)
+        self.assertLess(self.memory() - before, 2000 * (16 << 10))
 
 
 class Idle(Hostile):
