@@ -3,7 +3,10 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <future>
@@ -182,6 +185,18 @@ TEST_F(GrpcServerTest, ShutdownWaitsForWhatIsBeingServed) {
   EXPECT_EQ(answer.get(), "done");
   stopped.get();
   server_.reset();
+}
+
+TEST_F(GrpcServerTest, ClosesWhatItAdoptsAfterItsEnd) {
+  Start({Echo()});
+  server_->Shutdown(std::chrono::seconds(10));
+  std::array<int, 2> ends;
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+  server_->Adopt(ends[0]);
+  server_.reset();
+  char byte = 0;
+  EXPECT_EQ(read(ends[1], &byte, 1), 0);
+  close(ends[1]);
 }
 
 // The thread that takes a call, and the one that does its work.

@@ -31,10 +31,8 @@ constexpr size_t kSendBytes = 64 << 10;
 // calls, and on one without.
 constexpr size_t kKeptBytes = 16 << 10;
 constexpr size_t kKeptIdleBytes = 1 << 10;
-// Single calls of a client are served while no more than this waits for it to
-// be read, nor will when they are answered, by the size of its answers so far.
-constexpr size_t kMaxUnsentBytes = 16 << 20;
-// And as long as that is not known, so many at a time.
+// Single calls of a client that are served while the size of its answers is not
+// known.
 constexpr size_t kServedUnseen = 16;
 // A call without its messages.
 constexpr uint64_t kCallBytes = 4 << 10;
@@ -409,10 +407,10 @@ bool GrpcConnection::MayServe(GrpcCall* call, std::string* request) {
 }
 
 bool GrpcConnection::HasRoomForAnswer() const {
-  if (unsent_ > kMaxUnsentBytes) return false;
+  const uint64_t max = shared_->max_unsent_bytes;
+  if (unsent_ > max) return false;
   if (usual_answer_ == 0) return serving_ < kServedUnseen;
-  return serving_ == 0 ||
-         unsent_ + (serving_ + 1) * usual_answer_ <= kMaxUnsentBytes;
+  return serving_ == 0 || unsent_ + (serving_ + 1) * usual_answer_ <= max;
 }
 
 void GrpcConnection::ReleaseWaiting() {
@@ -461,7 +459,7 @@ void GrpcConnection::Sent(const nghttp2_frame* frame) {
 void GrpcConnection::MarkOver(GrpcCall* call) {
   GrpcCall::Http2& http2 = call->http2_;
   http2.over = true;
-  unsent_ -= http2.out.bytes();
+  if (!call->is_stream()) unsent_ -= http2.out.bytes();
   http2.out.Clear();
   Uncharge(call, http2.charged);
 }
@@ -528,9 +526,11 @@ void GrpcConnection::SendData(GrpcCall* call, std::string_view frame_head,
   GrpcCall::Http2& http2 = call->http2_;
   out_.append(frame_head);
   http2.out.Take(size, &out_);
-  unsent_ -= size;
   Uncharge(call, size);
-  ReleaseWaiting();
+  if (!call->is_stream()) {
+    unsent_ -= size;
+    ReleaseWaiting();
+  }
   // Not for each message: a handler that fills the queue again sends several
   // at a time.
   if (http2.starved && http2.out.bytes() < limits::kStreamQueueBytes / 2 &&
@@ -575,7 +575,7 @@ void GrpcConnection::SubmitMessage(GrpcCall* call, StreamMessage message) {
   if (!Charge(call, kMessageHeadBytes + message.size())) {
     return SubmitEnd(call, OutOfMemoryError());
   }
-  unsent_ += kMessageHeadBytes + message.size();
+  if (!call->is_stream()) unsent_ += kMessageHeadBytes + message.size();
   call->http2_.out.Push(std::move(message));
   SubmitData(call);
 }

@@ -1,5 +1,6 @@
 #include "rpc/h2/shared.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
@@ -10,6 +11,15 @@ namespace {
 // The one that waits for the disk, and the one that waits for the client.
 constexpr int kIdlePollThreads = 2;
 
+// Of the budget; but a large answer is to fit.
+constexpr uint64_t kConnectionShare = 4;
+constexpr uint64_t kMinUnsentBytes = 16 << 20;
+
+uint64_t MaxUnsentBytes(uint64_t budget) {
+  if (budget == 0) return UINT64_MAX;
+  return std::max(kMinUnsentBytes, budget / kConnectionShare);
+}
+
 }  // namespace
 
 GrpcShared::GrpcShared(const GrpcServerOptions& given,
@@ -18,6 +28,7 @@ GrpcShared::GrpcShared(const GrpcServerOptions& given,
                        CombiningLoop* node_loop)
     : options(given),
       max_message_bytes(given.max_request_bytes + limits::kGrpcOverheadBytes),
+      max_unsent_bytes(MaxUnsentBytes(given.memory_bytes)),
       loop(node_loop),
       budget(given.memory_bytes),
       idle_poll(given.idle_poll_time, kIdlePollThreads) {

@@ -36,6 +36,10 @@ struct GrpcShared {
   const GrpcServerOptions options;
   // Messages beyond it are refused in the words of a Go server.
   const uint64_t max_message_bytes;
+  // Single calls of a connection are served while no more than this waits for
+  // its client to read it, nor will when they are answered, by the size of its
+  // answers so far: no client can have all of the budget.
+  const uint64_t max_unsent_bytes;
   CombiningLoop* const loop;  // see GrpcServer::Start
   std::map<std::string, GrpcMethod, std::less<>> methods;
   Budget budget;

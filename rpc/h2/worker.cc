@@ -43,6 +43,7 @@ GrpcWorker::GrpcWorker(GrpcShared* shared)
 GrpcWorker::~GrpcWorker() {
   if (epoll_ >= 0) close(epoll_);
   if (wake_ >= 0) close(wake_);
+  for (const int fd : mail_.sockets) close(fd);
 }
 
 Status GrpcWorker::Open() {
@@ -77,7 +78,7 @@ void GrpcWorker::Leave(const Fill& fill) {
 }
 
 void GrpcWorker::Adopt(int fd) {
-  Leave([&](Mail* mail) { mail->tasks.push_back([this, fd] { Begin(fd); }); });
+  Leave([fd](Mail* mail) { mail->sockets.push_back(fd); });
 }
 
 void GrpcWorker::FinishStreams() {
@@ -253,6 +254,7 @@ void GrpcWorker::TakeMail() {
     const std::lock_guard lock(mail_mutex_);
     std::swap(mail, mail_);
   }
+  for (const int fd : mail.sockets) Begin(fd);
   for (const auto& task : mail.tasks) task();
   std::move(mail.flushes.begin(), mail.flushes.end(),
             std::back_inserter(dirty_));

@@ -53,7 +53,7 @@ class GrpcWorker {
 
   // --- Any thread ---
 
-  // A connection to serve.
+  // A connection to serve. Once it has ended: closed by the destructor.
   void Adopt(int fd);
   // Ends all streams, those to come included.
   void FinishStreams();
@@ -91,12 +91,14 @@ class GrpcWorker {
  private:
   // What other threads leave for the poller.
   struct Mail {
+    std::vector<int> sockets = {};  // to be served
     std::vector<CallEvent> events = {};
     std::vector<std::shared_ptr<GrpcConnection>> flushes = {};
     std::vector<std::function<void()>> tasks = {};
 
     bool empty() const {
-      return events.empty() && flushes.empty() && tasks.empty();
+      return sockets.empty() && events.empty() && flushes.empty() &&
+             tasks.empty();
     }
   };
 
