@@ -100,6 +100,13 @@ bool CombiningLoop::RunAfter(const std::function<void()>& start) {
   return runs;
 }
 
+bool RunAfter(Loop* loop, const std::function<void()>& start) {
+  auto* const combining = dynamic_cast<CombiningLoop*>(loop);
+  if (combining != nullptr) return combining->RunAfter(start);
+  start();
+  return false;
+}
+
 void CombiningLoop::RunBatch(Lock* lock, Sleepers* finished) {
   runner_ = std::this_thread::get_id();
   batch_.swap(posted_);

@@ -85,6 +85,10 @@ class CombiningLoop : public Loop {
   std::unique_ptr<Loop> helper_;
 };
 
+// For who has a loop of either kind: as RunAfter if `loop` is one that callers
+// run; if not, `start` is called and the loop's thread does the rest.
+bool RunAfter(Loop* loop, const std::function<void()>& start);
+
 }  // namespace strata
 
 #endif  // STRATA_BASE_COMBINING_LOOP_H_

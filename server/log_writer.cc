@@ -39,16 +39,20 @@ LogWriter::LogWriter(std::unique_ptr<Wal> wal, Options options)
       state_(options_.hard_state) {}
 
 void LogWriter::Write(LogBatch batch) {
-  bool wake = false;
   {
     const std::lock_guard lock(mutex_);
-    if (batch.must_sync && !waiting_since_) {
-      waiting_since_ = options_.node->Now();
-    }
+    if (!batch.must_sync) return Gather(std::move(batch));
+    if (!waiting_since_) waiting_since_ = options_.node->Now();
     queue_.push_back(std::move(batch));
-    wake = !std::exchange(posted_, true);
+    if (std::exchange(posted_, true)) return;
   }
-  if (wake) options_.log->Post([this] { Run(); });
+  options_.log->Post([this] { Run(); });
+}
+
+// One takes the place of another: what waits for a write is bounded by it.
+void LogWriter::Gather(LogBatch batch) {
+  if (!queue_.empty() && !queue_.back().must_sync) queue_.pop_back();
+  queue_.push_back(std::move(batch));
 }
 
 Duration LogWriter::Waiting() const {
@@ -65,15 +69,18 @@ void LogWriter::Run() {
     queue_.clear();
   }
   if (writing_.empty() || retrying_ || !failed_.ok()) return;
-  if (options_.bugs.persisted_early) Tell(writing_.back().sequence);
+  const raft::OutputSequence last = writing_.back().sequence;
+  if (options_.bugs.persisted_early) options_.persisted(last);
   if (const Status status = WriteAll(); !status.ok()) return TryAgain(status);
-  Tell(writing_.back().sequence);
   writing_.clear();
-  const std::lock_guard lock(mutex_);
-  waiting_since_.reset();
-  for (const LogBatch& batch : queue_) {
-    if (batch.must_sync) waiting_since_ = options_.node->Now();
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_since_.reset();
+    for (const LogBatch& batch : queue_) {
+      if (batch.must_sync) waiting_since_ = options_.node->Now();
+    }
   }
+  options_.persisted(last);
 }
 
 // What need not be synced is only gathered: the next write takes it along.
@@ -141,10 +148,6 @@ void LogWriter::AppendState(LogIndex end) {
   wal_->AppendHardState(state);
 }
 
-void LogWriter::Tell(raft::OutputSequence sequence) {
-  options_.node->Post([this, sequence] { options_.persisted(sequence); });
-}
-
 // The log dropped what did not fit, as a whole.
 void LogWriter::TryAgain(const Status& status) {
   if (status.code() != Code::kResourceExhausted) return Fail(status);
@@ -165,6 +168,7 @@ void LogWriter::Fail(const Status& status) {
 void LogWriter::SnapshotTaken(const WalSnapshot& snapshot, LogIndex release,
                               uint64_t keep, std::function<void(Status)> done) {
   options_.log->Post([this, snapshot, release, keep, done = std::move(done)] {
+    Run();  // a commit index may wait
     Status status = failed_;
     if (status.ok() && !writing_.empty()) {
       status = ResourceExhaustedError("the log's disk is full");

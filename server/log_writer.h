@@ -43,7 +43,8 @@ struct LogBatch {
 
 // Makes raft's outputs durable, on a loop of its own, so that no tick and no
 // heartbeat ever waits for the disk. While one write and sync is under way the
-// next outputs gather: they share one.
+// next outputs gather: they share one. A commit index alone wakes nobody: it
+// goes with the next write.
 //
 // A full disk is not the end: what did not fit is tried again until it does,
 // and waiting() tells that it takes long. Any other failure is the end.
@@ -63,8 +64,9 @@ class LogWriter {
     raft::HardState hard_state = {};
     // A snapshot's record names the members.
     bool conf_state_in_log = true;
-    // Everything of the outputs up to this one is durable.
+    // Everything of the outputs up to this one is durable. Called on `log`.
     std::function<void(raft::OutputSequence)> persisted = nullptr;
+    // Called on `node`.
     std::function<void(const Status&)> failed = nullptr;
     ServerBugs bugs = {};  // for tests
   };
@@ -85,12 +87,12 @@ class LogWriter {
   Status Stop();
 
  private:
+  void Gather(LogBatch batch);  // REQUIRES: mutex_
   void Run();
   Status WriteAll();
   void Append(const LogBatch& batch);
   void AppendState(LogIndex end);
   Status SaveSnapshot(const RaftSnapshot& snapshot);
-  void Tell(raft::OutputSequence sequence);
   void TryAgain(const Status& status);
   void Fail(const Status& status);
 

@@ -54,6 +54,25 @@ class LogWriterTest : public ::testing::Test {
     writer_->Write(LogBatch(output));
   }
 
+  // A commit index, and nothing else.
+  void Commit(LogIndex index) {
+    raft::Output output;
+    output.sequence = ++sequence_;
+    output.hard_state = {.term = Term(1), .vote = {}, .commit = index};
+    writer_->Write(LogBatch(output));
+  }
+
+  // What a start would find.
+  WalContent Reopen(const WalSnapshot& from) {
+    writer_.reset();
+    WalContent content;
+    const auto wal =
+        Wal::Open(&env_, kDirectory, from, LogIndex(),
+                  {.segment_bytes = kSegmentBytes}, Logger::Null(), &content);
+    EXPECT_TRUE(wal.ok()) << wal.status();
+    return content;
+  }
+
   FakeEnv env_;
   SimWorld world_;
   std::unique_ptr<SimLoop> node_ = world_.NewLoop("node");
@@ -93,6 +112,34 @@ TEST_F(LogWriterTest, AFullDiskIsTriedAgainUntilThereIsRoom) {
   ASSERT_TRUE(wal.ok()) << wal.status();
   EXPECT_EQ(content.entries.size(), last_.value());
   EXPECT_EQ(content.hard_state.term, Term(3));
+}
+
+TEST_F(LogWriterTest, ACommitAloneGoesWithTheNextWrite) {
+  Write(10, Term(1));
+  world_.RunFor(std::chrono::milliseconds(1));
+  const raft::OutputSequence before = sequence_;
+  Commit(LogIndex(0));
+  Commit(LogIndex(1));
+  world_.RunFor(std::chrono::seconds(1));
+  EXPECT_EQ(persisted_, before) << "nobody was to be woken";
+  EXPECT_EQ(writer_->Waiting(), Duration::zero());
+  Write(10, std::nullopt);
+  world_.RunFor(std::chrono::milliseconds(1));
+  EXPECT_EQ(persisted_, sequence_);
+  EXPECT_EQ(Reopen({}).hard_state.commit, LogIndex(1));
+}
+
+// etcd starts from no snapshot that is not known to be committed.
+TEST_F(LogWriterTest, ACommitGoesBeforeASnapshot) {
+  Write(10, Term(1));
+  Commit(LogIndex(1));
+  Status taken = InternalError("not called");
+  writer_->SnapshotTaken({.index = LogIndex(1), .term = Term(1)}, LogIndex(1),
+                         5, [&](const Status& status) { taken = status; });
+  world_.RunFor(std::chrono::milliseconds(1));
+  EXPECT_TRUE(taken.ok()) << taken;
+  EXPECT_EQ(Reopen({.index = LogIndex(1), .term = Term(1)}).hard_state.commit,
+            LogIndex(1));
 }
 
 }  // namespace

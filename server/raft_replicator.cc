@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/combining_loop.h"
 #include "base/limits.h"
 #include "rpc/proto/raft_internal.pb.h"
 #include "server/errors.h"
@@ -16,6 +17,8 @@
 namespace strata {
 namespace {
 
+// Of what comes in while the loop is busy with what came before.
+constexpr int kMaxRounds = 8;
 // What messages may wait for the loop; more are dropped, as a network may.
 constexpr uint64_t kMaxInboxBytes = 64 << 20;
 constexpr uint64_t kMaxInboxMessages = 8192;
@@ -85,7 +88,12 @@ RaftReplicator::RaftReplicator(Options options, const World& world,
           .hard_state = options_.start.hard_state,
           .conf_state_in_log = options_.conf_state_in_log,
           .persisted =
-              [this](raft::OutputSequence sequence) { OnPersisted(sequence); },
+              [this](raft::OutputSequence sequence) {
+                // The log's thread goes on with it, if it can.
+                RunAfter(world_.loop, [&] {
+                  RunOnLoop([this, sequence] { OnPersisted(sequence); });
+                });
+              },
           .failed = [this](const Status& status) { Fail(status); },
           .bugs = options_.bugs});
 }
@@ -130,7 +138,7 @@ void RaftReplicator::Propose(std::unique_ptr<Proposal> proposal) {
   if (stopped_) {
     refused = errors::Stopped();
   } else if (in_flight_ >= limits::kMaxPendingProposals ||
-             inbox_.proposal_bytes + proposal->bytes >
+             proposal_bytes_ + proposal->bytes >
                  limits::kMaxPendingProposalBytes) {
     refused = errors::TooManyRequests();
   }
@@ -139,9 +147,9 @@ void RaftReplicator::Propose(std::unique_ptr<Proposal> proposal) {
     return proposal->reply(std::move(refused));
   }
   ++in_flight_;
-  inbox_.proposal_bytes += proposal->bytes;
-  inbox_.proposals.push_back(std::move(proposal));
-  Wake();
+  proposal_bytes_ += proposal->bytes;
+  proposals_.push_back(std::move(proposal));
+  if (!gathering_) Wake();
 }
 
 void RaftReplicator::ReadIndex(std::function<void(const Status&)> done) {
@@ -216,20 +224,51 @@ void RaftReplicator::MoveLeader(MemberId to,
 
 // --- on the loop ---
 
+// What comes meanwhile is done at once: the disk and the others often answer
+// one after another, and another thread would have to wake for the second.
 void RaftReplicator::Drain() {
-  Inbox inbox;
-  {
-    const std::lock_guard lock(mutex_);
-    std::swap(inbox, inbox_);
-    posted_ = false;
+  for (int round = 0; round < kMaxRounds; ++round) {
+    Inbox inbox;
+    {
+      const std::lock_guard lock(mutex_);
+      posted_ = !inbox_.empty() || HasTurn();
+      if (!posted_) return;
+      std::swap(inbox, inbox_);
+    }
+    Handle(std::move(inbox));
   }
+  world_.loop->Post([this] { Drain(); });
+}
+
+void RaftReplicator::Handle(Inbox inbox) {
   if (!stopping_ && !failed_) {
     for (raft::Message& message : inbox.messages) Step(std::move(message));
   }
-  for (auto& proposal : inbox.proposals) Add(std::move(proposal));
-  for (auto& read : inbox.reads) AddRead(std::move(read));
   for (const auto& task : inbox.tasks) task();
+  TakeProposals();
+  for (auto& read : inbox.reads) AddRead(std::move(read));
   Pump();
+}
+
+// While a leader's log is being synced its proposals gather, until a tick at
+// most: they would wait for the next sync anyway, and all members make one
+// append of them.
+bool RaftReplicator::HasTurn() {
+  const Duration waits = writer_->Waiting();
+  gathering_ = raft_.is_leader() && !stopping_ && !failed_ &&
+               waits > Duration::zero() && waits < options_.heartbeat_interval;
+  return !gathering_ && !proposals_.empty();
+}
+
+void RaftReplicator::TakeProposals() {
+  std::vector<std::unique_ptr<Proposal>> proposals;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!HasTurn()) return;
+    proposals.swap(proposals_);
+    proposal_bytes_ = 0;
+  }
+  for (auto& proposal : proposals) Add(std::move(proposal));
 }
 
 void RaftReplicator::Step(raft::Message message) {
@@ -339,6 +378,7 @@ void RaftReplicator::OnTick() {
   ApplyReady();
   AnswerReads();
   CheckTransfer();
+  TakeProposals();
   Pump();
 }
 
@@ -448,6 +488,7 @@ void RaftReplicator::Stop() {
   world_.loop->Post([this, &refused] {
     Drain();
     stopping_ = true;
+    TakeProposals();
     if (tick_) world_.loop->Cancel(*tick_);
     while (!waiting_.empty()) {
       Reply(waiting_.begin()->first, errors::Stopped());

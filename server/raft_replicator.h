@@ -155,14 +155,16 @@ class RaftReplicator : public Replicator, private Receiver {
     std::function<void(const Status&)> done;
     Time deadline{};
   };
-  // What other threads bring.
+  // What other threads bring, beside proposals.
   struct Inbox {
-    std::vector<std::unique_ptr<Proposal>> proposals;
     std::vector<std::function<void(const Status&)>> reads;
     std::vector<raft::Message> messages;
     std::vector<std::function<void()>> tasks;
     uint64_t message_bytes = 0;
-    uint64_t proposal_bytes = 0;
+
+    bool empty() const {
+      return reads.empty() && messages.empty() && tasks.empty();
+    }
   };
   // An entry of ours that was logged here.
   struct Own {
@@ -196,6 +198,9 @@ class RaftReplicator : public Replicator, private Receiver {
   void Wake();  // REQUIRES: mutex_
   void RunOnLoop(std::function<void()> task);
   void Drain();
+  void Handle(Inbox inbox);
+  bool HasTurn();  // REQUIRES: mutex_
+  void TakeProposals();
   void Step(raft::Message message);
   void Add(std::unique_ptr<Proposal> proposal);
   void AddRead(std::function<void(const Status&)> done);
@@ -280,6 +285,9 @@ class RaftReplicator : public Replicator, private Receiver {
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   Inbox inbox_;
+  std::vector<std::unique_ptr<Proposal>> proposals_;
+  uint64_t proposal_bytes_ = 0;
+  bool gathering_ = false;  // proposals wait, and wake nobody
   bool posted_ = false;
   bool stopped_ = false;
 };

@@ -136,7 +136,6 @@ void RaftReplicator::OnPersisted(raft::OutputSequence sequence) {
   persisted_ = std::max(persisted_, sequence);
   raft_.Persisted(sequence);
   ApplyReady();
-  Pump();
 }
 
 void RaftReplicator::ApplyReady() {
@@ -264,6 +263,7 @@ void RaftReplicator::Fail(const Status& status) {
   if (std::exchange(failed_, true)) return;
   machine_->Fail(status);
   while (!waiting_.empty()) Reply(waiting_.begin()->first, status);
+  TakeProposals();
 }
 
 }  // namespace strata

@@ -9,6 +9,10 @@ namespace {
 // Small enough that a sync of it does not hold up a batch's for long.
 constexpr uint64_t kPieceBytes = uint64_t{256} << 10;
 constexpr uint64_t kBlockBytes = 4096;
+// What a busy log writes in about a second, and how much slower it is done
+// beyond.
+constexpr uint64_t kSoonBytes = uint64_t{8} << 20;
+constexpr int kSlowdown = 8;
 
 Duration PauseFor(uint64_t bytes_per_second) {
   if (bytes_per_second == 0) return Duration(0);
@@ -28,7 +32,8 @@ ZeroFill::ZeroFill(File* file, uint64_t begin, uint64_t end, Loop* loop,
       pause_(PauseFor(bytes_per_second)),
       zeros_(std::min(kPieceBytes, end), '\0'),
       file_(file),
-      next_(RoundUp(begin)) {}
+      next_(RoundUp(begin)),
+      claimed_(begin) {}
 
 void ZeroFill::Start() {
   loop_->Post([self = shared_from_this()] { self->Step(); });
@@ -37,6 +42,7 @@ void ZeroFill::Start() {
 void ZeroFill::Claim(uint64_t end) {
   std::lock_guard<std::mutex> lock(claim_mutex_);
   next_ = std::max(next_, RoundUp(end));
+  claimed_ = std::max(claimed_, end);
 }
 
 void ZeroFill::Stop() {
@@ -59,7 +65,12 @@ void ZeroFill::Step() {
       return;
     }
   }
-  loop_->After(pause_, [self = shared_from_this()] { self->Step(); });
+  loop_->After(Pause(), [self = shared_from_this()] { self->Step(); });
+}
+
+Duration ZeroFill::Pause() {
+  std::lock_guard<std::mutex> lock(claim_mutex_);
+  return next_ - claimed_ < kSoonBytes ? pause_ : kSlowdown * pause_;
 }
 
 // Under the claim's lock, so that no record is written there meanwhile.

@@ -42,21 +42,21 @@ Status Join(peer::HttpClient* client, bool join_existing, NodeOptions* options,
 
 }  // namespace
 
-PeerPort::PeerPort(TlsContext* tls, Logger* logger,
+PeerPort::PeerPort(TlsContext* tls, CombiningLoop* node_loop, Logger* logger,
                    const SnapshotSendOptions& snapshots)
     : tls_(tls),
       logger_(logger),
-      transport_(peer::PeerTransport::New(logger, tls, snapshots)),
-      leader_client_(peer::NewLeaderClient(transport_.get())),
-      log_(NewThreadedLoop("log")) {}
+      transport_(peer::PeerTransport::New(logger, tls, snapshots,
+                                          {.node = node_loop, .log = &log_})),
+      leader_client_(peer::NewLeaderClient(transport_.get())) {}
 
 PeerPort::~PeerPort() { Shutdown(); }
 
 StatusOr<std::unique_ptr<PeerPort>> PeerPort::Prepare(
     const StratadOptions& options, const Pause& pause, TlsContext* tls,
-    NodeOptions* node, Logger* logger) {
+    CombiningLoop* node_loop, NodeOptions* node, Logger* logger) {
   std::unique_ptr<PeerPort> port(
-      new PeerPort(tls, logger, node->snapshot_send));
+      new PeerPort(tls, node_loop, logger, node->snapshot_send));
   port->strict_ = node->strict_reconfig_check;
   if (!Env::Posix()->Exists(DataPaths(*node).wal)) {
     RETURN_IF_ERROR(FindCluster(options.bootstrap, pause, node, logger));
@@ -71,7 +71,7 @@ StatusOr<std::unique_ptr<PeerPort>> PeerPort::Prepare(
 void PeerPort::AddTo(NodeWorld* world) {
   world->transport = transport_.get();
   world->leader_client = leader_client_.get();
-  world->log = log_.get();
+  world->log = &log_;
   world->random_seed = Random::SeedFromSystem();
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/combining_loop.h"
 #include "base/loop.h"
 #include "cmd/daemon/bootstrap.h"
 #include "cmd/daemon/command_line.h"
@@ -24,10 +25,11 @@ class PeerPort {
  public:
   // A new member finds its cluster first, asks it who is in it if it joins one,
   // and puts what it has learned into `node`. Blocks; `pause` says when to give
-  // up. `tls` outlives the port; null: there is no https.
+  // up. `tls` outlives the port; null: there is no https. So does the node's
+  // loop.
   static StatusOr<std::unique_ptr<PeerPort>> Prepare(
       const StratadOptions& options, const Pause& pause, TlsContext* tls,
-      NodeOptions* node, Logger* logger);
+      CombiningLoop* node_loop, NodeOptions* node, Logger* logger);
   ~PeerPort();
 
   // Adds what the node needs of it.
@@ -46,15 +48,15 @@ class PeerPort {
   ClusterServiceOptions ClusterOptions();
 
  private:
-  PeerPort(TlsContext* tls, Logger* logger,
+  PeerPort(TlsContext* tls, CombiningLoop* node_loop, Logger* logger,
            const SnapshotSendOptions& snapshots);
 
   TlsContext* const tls_;  // null: no https
   Logger* const logger_;
   bool strict_ = true;  // --strict-reconfig-check
+  CombiningLoop log_{"log"};
   const std::unique_ptr<peer::PeerTransport> transport_;
   const std::unique_ptr<LeaderClient> leader_client_;
-  const std::unique_ptr<Loop> log_;
   IoThread thread_{"peer-port"};
   std::unique_ptr<HttpServer> server_;
   std::unique_ptr<Front> front_;

@@ -101,7 +101,7 @@ Status Serve(const StratadOptions& options, Logger* logger,
                              JoinPath(options.node.data_dir, "fixtures/peer"),
                              Env::Posix(), loop.WallNow(), logger));
     ASSIGN_OR_RETURN(peers, PeerPort::Prepare(options, pause, peer_tls.get(),
-                                              &node_options, logger));
+                                              &loop, &node_options, logger));
   }
   const auto flusher = NewThreadedLoop("flusher");
   const auto background = NewThreadedLoop("background");

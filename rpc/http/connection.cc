@@ -63,6 +63,7 @@ void HttpConnection::Close() {
   if (state_ == State::kClosed) return;
   const auto self = shared_from_this();
   state_ = State::kClosed;
+  if (exchanging()) exchange_->End();
   stream_->Close();
   read_deadline_.Clear();
   write_deadline_.Clear();
@@ -200,7 +201,7 @@ bool HttpConnection::OnHead() {
   begun_ = false;
   answered_ = false;
   exchange_ = std::make_shared<HttpExchange>(
-      shared_->thread, form, shared_->options.write_buffer_bytes,
+      shared_->thread, stream_.get(), form, shared_->options.write_buffer_bytes,
       Bound(&HttpConnection::OnExchange));
   handler_ = route->open(std::move(request), exchange_);
   Flush();

@@ -8,10 +8,12 @@ constexpr size_t kGatheredBytes = 16 << 10;
 
 }  // namespace
 
-HttpExchange::HttpExchange(IoThread* thread, const ResponseForm& form,
+HttpExchange::HttpExchange(IoThread* thread, ByteStream* stream,
+                           const ResponseForm& form,
                            uint64_t write_buffer_bytes,
                            std::function<void()> wake)
-    : write_buffer_bytes_(write_buffer_bytes),
+    : stream_(stream->any_thread_writes() ? stream : nullptr),
+      write_buffer_bytes_(write_buffer_bytes),
       wake_(std::move(wake)),
       thread_(thread),
       form_(form) {}
@@ -51,8 +53,19 @@ void HttpExchange::Write(std::string bytes) {
   const Lock lock(mutex_);
   if (over() || !output_.begun || output_.ended) return;
   if (bytes.empty() || form_.head_only) return;
-  Queue(chunked_ ? FormatChunk(bytes) : std::move(bytes));
+  bytes = WriteNow(chunked_ ? FormatChunk(bytes) : std::move(bytes));
+  if (bytes.empty()) return;
+  Queue(std::move(bytes));
   Wake();
+}
+
+// Nothing queued: the connection has sent all, the head too, and writes nothing
+// before it is woken. If writing fails it will find the same.
+std::string HttpExchange::WriteNow(std::string bytes) {
+  if (stream_ == nullptr || queued_bytes_ > 0 || output_.aborted) return bytes;
+  const ByteStream::Result sent = stream_->Write(bytes);
+  if (sent.outcome == ByteStream::Outcome::kDone) bytes.erase(0, sent.bytes);
+  return bytes;
 }
 
 void HttpExchange::Finish() {

@@ -12,12 +12,15 @@
 
 #include "rpc/http/format.h"
 #include "rpc/http/handler.h"
+#include "rpc/net/byte_stream.h"
 #include "rpc/net/io_thread.h"
 
 namespace strata {
 
 // A handler's way out: makes bytes of what it says, on the handler's thread,
-// and has the connection take them on its own. Thread-safe.
+// and has the connection take them on its own. What a begun response goes on
+// with is written at once, if nothing waits before it and the stream lets any
+// thread write: another would have to wake for it. Thread-safe.
 class HttpExchange : public HttpSink {
  public:
   // What the connection has to do.
@@ -30,8 +33,9 @@ class HttpExchange : public HttpSink {
     bool close = false;  // the connection ends with the response
   };
 
-  // `wake` has the connection call Take() on `thread`.
-  HttpExchange(IoThread* thread, const ResponseForm& form,
+  // `wake` has the connection call Take() on `thread`. `stream` is not used
+  // after End.
+  HttpExchange(IoThread* thread, ByteStream* stream, const ResponseForm& form,
                uint64_t write_buffer_bytes, std::function<void()> wake);
 
   // HttpSink
@@ -55,7 +59,7 @@ class HttpExchange : public HttpSink {
   void CloseAfter();
   // Ends it, unless a response has begun already (false).
   bool EndUnanswered();
-  // All of HttpSink does nothing from now on.
+  // All of HttpSink does nothing from now on. Before the stream is closed.
   void End();
 
  private:
@@ -64,9 +68,13 @@ class HttpExchange : public HttpSink {
   // REQUIRES: the lock is held.
   bool over() const { return thread_ == nullptr; }
   ResponseForm Form() const;
+  // Returns what could not be written now.
+  std::string WriteNow(std::string bytes);
   void Queue(std::string bytes);
   void Wake();
 
+  // Null: only the connection writes to it.
+  ByteStream* const stream_;
   const uint64_t write_buffer_bytes_;
   const std::function<void()> wake_;
   mutable std::atomic<bool> was_full_ = false;

@@ -40,6 +40,9 @@ class ByteStream {
 
   virtual Result Read(char* into, size_t size) = 0;
   virtual Result Write(std::string_view bytes) = 0;
+  // Whether any thread may write, one at a time, while others read and await;
+  // not while it is closed.
+  virtual bool any_thread_writes() const { return false; }
 
   // Calls `ready`, once and never at once, when reading (writing) is worth
   // another try. One of each may be awaited. It is dropped by Close.

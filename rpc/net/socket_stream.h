@@ -16,6 +16,7 @@ class SocketStream : public PlainStream {
 
   Result Read(char* into, size_t size) override;
   Result Write(std::string_view bytes) override;
+  bool any_thread_writes() const override { return true; }
   void AwaitRead(Ready ready) override;
   void AwaitWrite(Ready ready) override;
   void EndWrite() override;

@@ -48,10 +48,8 @@ Peer::Peer(Options options)
            .bytes_per_second = options_.snapshots.bytes_per_second,
            .compress = options_.snapshots.compress}) {
   if (options_.stranger) return;
-  options_.client->Post([messages = messages_in_, appends = appends_in_] {
-    messages->Start();
-    appends->Start();
-  });
+  options_.client->Post([messages = messages_in_] { messages->Start(); });
+  options_.append_client->Post([appends = appends_in_] { appends->Start(); });
 }
 
 std::shared_ptr<StreamWriter> Peer::MakeWriter(bool appends) {
@@ -74,7 +72,7 @@ std::shared_ptr<StreamReader> Peer::MakeReader(bool appends) {
   const PeerIdentity self = options_.self();
   const std::string kind = appends ? "msgapp/" : "message/";
   return std::make_shared<StreamReader>(StreamReader::Options{
-      .client = options_.client,
+      .client = appends ? options_.append_client : options_.client,
       .logger = options_.logger,
       .path = "/raft/stream/" + kind + HexId(self.member.value()),
       .peer = HexId(options_.member.value()),
@@ -86,7 +84,11 @@ std::shared_ptr<StreamReader> Peer::MakeReader(bool appends) {
         if (appends) return std::make_unique<AppendDecoder>(local, remote);
         return std::make_unique<MessageDecoder>();
       },
-      .receive = options_.receive,
+      .receive =
+          [receive = options_.receive,
+           appends](std::vector<raft::Message> messages) {
+            receive(appends, std::move(messages));
+          },
       .received = [counters = counters_](
                       size_t bytes) { counters->received_bytes += bytes; },
       .gone = options_.gone,
@@ -179,10 +181,8 @@ PeerStats Peer::stats() const {
 void Peer::Stop() {
   if (stopped_.exchange(true)) return;
   if (!options_.stranger) {
-    options_.client->Post([messages = messages_in_, appends = appends_in_] {
-      messages->Stop();
-      appends->Stop();
-    });
+    options_.client->Post([messages = messages_in_] { messages->Stop(); });
+    options_.append_client->Post([appends = appends_in_] { appends->Stop(); });
   }
   pipeline_->Stop();
   messages_out_->Close();

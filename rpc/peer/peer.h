@@ -31,11 +31,13 @@ class Peer {
     // not listened to.
     bool stranger = false;
     HttpClient* client = nullptr;
+    HttpClient* append_client = nullptr;  // for the stream of appends
     HttpClient* snapshot_client = nullptr;
     SnapshotSendOptions snapshots = {};
     Logger* logger = nullptr;
     std::function<PeerIdentity()> self = {};
-    std::function<void(std::vector<raft::Message>)> receive = {};
+    // On the thread of the stream's client. `appends`: of which stream.
+    std::function<void(bool appends, std::vector<raft::Message>)> receive = {};
     // Something was lost on the way to it. Any thread, not under a lock.
     std::function<void()> lost = {};
     // It was there, and now nobody listens at its addresses. Any thread.
@@ -82,7 +84,7 @@ class Peer {
   const std::shared_ptr<StreamWriter> messages_out_;
   const std::shared_ptr<StreamWriter> appends_out_;
   const std::shared_ptr<Pipeline> pipeline_;
-  // Used on the client's thread, but for working().
+  // Used on their clients' threads, but for working().
   const std::shared_ptr<StreamReader> messages_in_;
   const std::shared_ptr<StreamReader> appends_in_;
   SnapshotSender snapshots_;

@@ -21,10 +21,13 @@ constexpr size_t kMaxStrangers = 16;
 class HttpTransport : public PeerTransport, private RaftRoutes::Host {
  public:
   HttpTransport(Logger* logger, TlsContext* tls,
-                const SnapshotSendOptions& snapshots)
+                const SnapshotSendOptions& snapshots,
+                const ReceiverLoops& loops)
       : logger_(logger),
         snapshots_(snapshots),
+        loops_(loops),
         client_(HttpClient::New("peers", tls)),
+        append_client_(HttpClient::New("appends", tls)),
         snapshot_client_(HttpClient::New("snapshots", tls)),
         disk_(NewThreadedLoop("snapshot-in")),
         routes_(this, &gate_, disk_.get(), logger) {}
@@ -66,12 +69,17 @@ class HttpTransport : public PeerTransport, private RaftRoutes::Host {
 
   std::shared_ptr<Peer> MakePeer(MemberId member, std::vector<std::string> urls,
                                  bool stranger);
+  // Of a stream, on its reader's thread.
+  void DeliverAndRun(bool appends, std::vector<raft::Message> messages);
   void Tick();
 
   Logger* const logger_;
   const SnapshotSendOptions snapshots_;
+  const ReceiverLoops loops_;
   ReceiverGate gate_;
   const std::unique_ptr<HttpClient> client_;
+  // Its thread may wait for the disk; no heartbeat comes through it.
+  const std::unique_ptr<HttpClient> append_client_;
   const std::unique_ptr<HttpClient> snapshot_client_;
   const std::unique_ptr<Loop> disk_;
   RaftRoutes routes_;
@@ -93,14 +101,15 @@ std::shared_ptr<Peer> HttpTransport::MakePeer(MemberId member,
       .urls = std::move(urls),
       .stranger = stranger,
       .client = client_.get(),
+      .append_client = append_client_.get(),
       .snapshot_client = snapshot_client_.get(),
       .snapshots = snapshots_,
       .logger = logger_,
       // Copied, as it does not change.
       .self = [self = *self_] { return self; },
       .receive =
-          [this](std::vector<raft::Message> messages) {
-            Deliver(std::move(messages));
+          [this](bool appends, std::vector<raft::Message> messages) {
+            DeliverAndRun(appends, std::move(messages));
           },
       .lost =
           [this, member] {
@@ -162,6 +171,18 @@ void HttpTransport::Deliver(std::vector<raft::Message> messages) {
       receiver->Receive(std::move(message));
     }
   });
+}
+
+// What raft then has for the log, the reader of appends writes, and goes on
+// with what waited for it: from the socket to the answer one thread.
+void HttpTransport::DeliverAndRun(bool appends,
+                                  std::vector<raft::Message> messages) {
+  const auto deliver = [&] { Deliver(std::move(messages)); };
+  const auto run_node = [&] {
+    loops_.node == nullptr ? deliver() : void(loops_.node->RunAfter(deliver));
+  };
+  if (!appends || loops_.log == nullptr) return run_node();
+  loops_.log->RunAfter(run_node);
 }
 
 void HttpTransport::Send(std::vector<raft::Message> messages) {
@@ -247,14 +268,16 @@ void HttpTransport::Stop() {
   disk_->Post([&] { stopped.set_value(); });
   stopped.get_future().wait();
   client_->Stop();
+  append_client_->Stop();
   snapshot_client_->Stop();
 }
 
 }  // namespace
 
 std::unique_ptr<PeerTransport> PeerTransport::New(
-    Logger* logger, TlsContext* tls, const SnapshotSendOptions& snapshots) {
-  return std::make_unique<HttpTransport>(logger, tls, snapshots);
+    Logger* logger, TlsContext* tls, const SnapshotSendOptions& snapshots,
+    const ReceiverLoops& loops) {
+  return std::make_unique<HttpTransport>(logger, tls, snapshots, loops);
 }
 
 }  // namespace strata::peer

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/combining_loop.h"
 #include "base/logger.h"
 #include "rpc/http/handler.h"
 #include "rpc/peer/http_client.h"
@@ -13,6 +14,14 @@
 #include "server/transport.h"
 
 namespace strata::peer {
+
+// The receiver's, which threads that read messages run (RunAfter) with what
+// they bring, so that no other has to wake for it. They outlive the transport;
+// null: the receiver sees to it.
+struct ReceiverLoops {
+  CombiningLoop* node = nullptr;  // run by the readers of all streams
+  CombiningLoop* log = nullptr;   // waits for the disk: by those of appends
+};
 
 // The transport between real members: etcd's peer protocol (format.md) over
 // HTTP/1.1. It dials; what others ask of it comes through Routes(), which the
@@ -23,7 +32,8 @@ class PeerTransport : public Transport {
   // there are none.
   static std::unique_ptr<PeerTransport> New(
       Logger* logger, TlsContext* tls = nullptr,
-      const SnapshotSendOptions& snapshots = {});
+      const SnapshotSendOptions& snapshots = {},
+      const ReceiverLoops& loops = {});
 
   // Who we are. Before that nothing is sent, and requests are answered with
   // 503. Any thread, once.

@@ -8,10 +8,12 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
 
+#include "base/combining_loop.h"
 #include "rpc/http/server.h"
 #include "rpc/peer/identity.h"
 
@@ -27,6 +29,7 @@ constexpr auto kPatience = seconds(15);
 class Inbox : public Receiver {
  public:
   void Receive(raft::Message message) override {
+    if (on_receive) on_receive(message.type);
     Change([&] { messages.push_back(std::move(message)); });
   }
   StatusOr<std::unique_ptr<IncomingSnapshot>> ReceiveSnapshot(
@@ -63,6 +66,8 @@ class Inbox : public Receiver {
         messages.begin(), messages.end(),
         [type](const raft::Message& m) { return m.type == type; }));
   }
+
+  std::function<void(raft::MessageType)> on_receive;  // set before Start
 
   mutable std::mutex mutex;
   std::condition_variable changed;
@@ -110,8 +115,12 @@ StatusOr<std::unique_ptr<IncomingSnapshot>> Inbox::ReceiveSnapshot(
 // A transport behind a real port.
 class Member {
  public:
-  explicit Member(uint64_t id, uint64_t cluster = 0xc)
-      : id(id), transport(PeerTransport::New(Logger::Null())) {
+  explicit Member(uint64_t id, uint64_t cluster = 0xc,
+                  const ReceiverLoops& loops = {},
+                  std::function<void(raft::MessageType)> on_receive = {})
+      : id(id),
+        transport(PeerTransport::New(Logger::Null(), nullptr, {}, loops)) {
+    inbox.on_receive = std::move(on_receive);
     Listen(0);
     transport->Identify({.member = MemberId(id),
                          .cluster = ClusterId(cluster),
@@ -311,6 +320,53 @@ TEST_F(TransportTest, MessagesArriveInOrderAndWhole) {
   } while (stats[0].last_round_trip == Duration::zero());
   EXPECT_GT(stats[0].sent_bytes, 1500000U);
   EXPECT_GT(stats[0].received_bytes, 50U);
+}
+
+// Who reads an append carries it through to the disk, and while it waits there,
+// who reads heartbeats has the node to itself.
+TEST_F(TransportTest, ReadersRunTheReceiversLoops) {
+  struct Seen {
+    std::thread::id node;
+    std::thread::id log;
+  };
+  CombiningLoop node("node");
+  CombiningLoop log("log");
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::map<raft::MessageType, Seen> seen;
+  const auto note = [&](raft::MessageType type, std::thread::id Seen::*where) {
+    const std::lock_guard lock(mutex);
+    seen[type].*where = std::this_thread::get_id();
+    changed.notify_all();
+  };
+  const auto at = [&](raft::MessageType type, std::thread::id Seen::*where) {
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, kPatience,
+                     [&] { return seen[type].*where != std::thread::id(); });
+    return seen[type].*where;
+  };
+  using enum raft::MessageType;
+  Member three(3, 0xc, {.node = &node, .log = &log},
+               [&](raft::MessageType type) {
+                 node.Post([&, type] {
+                   note(type, &Seen::node);
+                   log.Post([&, type] {
+                     if (type == kAppend) at(kHeartbeat, &Seen::node);
+                     note(type, &Seen::log);
+                   });
+                 });
+               });
+  one_.transport->SetPeer(MemberId(3), {three.url()});
+  three.transport->SetPeer(MemberId(1), {one_.url()});
+  ASSERT_TRUE(one_.AwaitActive(3, true));
+  ASSERT_TRUE(three.AwaitActive(1, true));
+  one_.transport->Send({Append(1, 3, 1)});
+  const std::thread::id appends = at(kAppend, &Seen::node);
+  one_.transport->Send({Heartbeat(1, 3, 1)});
+  EXPECT_EQ(at(kAppend, &Seen::log), appends);
+  EXPECT_NE(at(kHeartbeat, &Seen::node), appends);
+  EXPECT_NE(at(kHeartbeat, &Seen::log), at(kHeartbeat, &Seen::node));
+  three.transport->Stop();
 }
 
 TEST_F(TransportTest, HeartbeatsDoNotWaitBehindAppends) {
