@@ -19,6 +19,8 @@ namespace {
 
 // Of what comes in while the loop is busy with what came before.
 constexpr int kMaxRounds = 8;
+// A quorum that is so near is worth waiting for.
+constexpr Duration kQuickQuorum = std::chrono::milliseconds(2);
 // What messages may wait for the loop; more are dropped, as a network may.
 constexpr uint64_t kMaxInboxBytes = 64 << 20;
 constexpr uint64_t kMaxInboxMessages = 8192;
@@ -245,19 +247,36 @@ void RaftReplicator::Handle(Inbox inbox) {
     for (raft::Message& message : inbox.messages) Step(std::move(message));
   }
   for (const auto& task : inbox.tasks) task();
+  NoteQuorum();
   TakeProposals();
   for (auto& read : inbox.reads) AddRead(std::move(read));
   Pump();
 }
 
-// While a leader's log is being synced its proposals gather, until a tick at
-// most: they would wait for the next sync anyway, and all members make one
-// append of them.
+// A leader's proposals gather while those before are on their way, until a tick
+// at most: they would wait for the next sync of the log anyway, and all members
+// make one append of them, which also says what is committed. Where a quorum is
+// far away they do not wait for it.
+bool RaftReplicator::Gathers() const {
+  if (!raft_.is_leader() || stopping_ || failed_) return false;
+  const Duration log_waits = writer_->Waiting();
+  if (log_waits > Duration::zero()) {
+    return log_waits < options_.heartbeat_interval;
+  }
+  return quorum_is_quick_ && persisted_at_.has_value() &&
+         world_.loop->Now() - *persisted_at_ < options_.heartbeat_interval;
+}
+
 bool RaftReplicator::HasTurn() {
-  const Duration waits = writer_->Waiting();
-  gathering_ = raft_.is_leader() && !stopping_ && !failed_ &&
-               waits > Duration::zero() && waits < options_.heartbeat_interval;
+  gathering_ = Gathers();
   return !gathering_ && !proposals_.empty();
+}
+
+// How long after our own disk had all of it, a quorum did.
+void RaftReplicator::NoteQuorum() {
+  if (!persisted_at_ || raft_.log().committed() < persisted_last_) return;
+  quorum_is_quick_ = world_.loop->Now() - *persisted_at_ < kQuickQuorum;
+  persisted_at_.reset();
 }
 
 void RaftReplicator::TakeProposals() {

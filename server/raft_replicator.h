@@ -199,7 +199,9 @@ class RaftReplicator : public Replicator, private Receiver {
   void RunOnLoop(std::function<void()> task);
   void Drain();
   void Handle(Inbox inbox);
+  bool Gathers() const;
   bool HasTurn();  // REQUIRES: mutex_
+  void NoteQuorum();
   void TakeProposals();
   void Step(raft::Message message);
   void Add(std::unique_ptr<Proposal> proposal);
@@ -221,6 +223,8 @@ class RaftReplicator : public Replicator, private Receiver {
   // raft_shell.cc: what goes out
   void Pump();
   void HandleOutput(raft::Output* output);
+  void ApplyOrKeep(raft::Output* output);
+  void CatchUp();
   void HandleSoftState(const raft::SoftState& now);
   void SendMessages(std::vector<raft::Message>* messages);
   void SendSnapshot(raft::Message message);
@@ -249,6 +253,11 @@ class RaftReplicator : public Replicator, private Receiver {
   raft::Output output_;  // memory used again
   std::unique_ptr<LogWriter> writer_;
   raft::OutputSequence persisted_;
+  // All up to persisted_last_ is on our disk since then; nothing: and
+  // committed.
+  std::optional<Time> persisted_at_;
+  LogIndex persisted_last_;
+  bool quorum_is_quick_ = false;
   bool pumping_ = false;
   bool failed_ = false;
   bool stopping_ = false;

@@ -7,6 +7,12 @@
 
 // What goes out: docs/raft.md, "How the shell drives it".
 namespace strata {
+namespace {
+
+// They take about as long to apply as another thread to wake.
+constexpr size_t kManyEntries = 8;
+
+}  // namespace
 
 void RaftReplicator::Pump() {
   // What is replied to may propose, and so come here again.
@@ -26,15 +32,7 @@ void RaftReplicator::HandleOutput(raft::Output* output) {
   if (output->soft_state) HandleSoftState(*output->soft_state);
   SendMessages(&output->messages);
   if (output->sequence != raft::OutputSequence()) Persist(output);
-  if (!output->committed.empty()) {
-    if (to_apply_.empty() && machine_->HasRoom()) {
-      ApplyEntries(&output->committed);
-    } else {
-      to_apply_.push_back({.snapshot = std::nullopt,
-                           .sequence = {},
-                           .entries = std::move(output->committed)});
-    }
-  }
+  if (!output->committed.empty()) ApplyOrKeep(output);
   for (const raft::SafeRead& read : output->reads) {
     safe_reads_.emplace(
         options_.bugs.read_before_applied ? LogIndex() : read.index, read.id);
@@ -47,6 +45,26 @@ void RaftReplicator::HandleOutput(raft::Output* output) {
     done(errors::TimedOut());
   }
   AnswerReads();
+}
+
+// Nobody waits for it at a follower but the log, whose thread may be this one.
+void RaftReplicator::ApplyOrKeep(raft::Output* output) {
+  const bool later = !raft_.is_leader() && output->must_sync &&
+                     output->committed.size() >= kManyEntries;
+  if (!later && to_apply_.empty() && machine_->HasRoom()) {
+    return ApplyEntries(&output->committed);
+  }
+  to_apply_.push_back({.snapshot = std::nullopt,
+                       .sequence = {},
+                       .entries = std::move(output->committed)});
+  if (later) world_.loop->Post([this] { CatchUp(); });
+}
+
+void RaftReplicator::CatchUp() {
+  if (failed_ || stopping_) return;
+  ApplyReady();
+  AnswerReads();
+  Pump();
 }
 
 void RaftReplicator::HandleSoftState(const raft::SoftState& now) {
@@ -135,6 +153,8 @@ void RaftReplicator::OnPersisted(raft::OutputSequence sequence) {
   if (failed_ || stopping_) return;
   persisted_ = std::max(persisted_, sequence);
   raft_.Persisted(sequence);
+  persisted_at_ = world_.loop->Now();
+  persisted_last_ = last_index();
   ApplyReady();
 }
 
