@@ -253,10 +253,10 @@ void RaftReplicator::Handle(Inbox inbox) {
   Pump();
 }
 
-// A leader's proposals gather while those before are on their way, until a tick
-// at most: they would wait for the next sync of the log anyway, and all members
-// make one append of them, which also says what is committed. Where a quorum is
-// far away they do not wait for it.
+// A leader's proposals gather while those before are on their way, for two
+// ticks at most: they would wait for the next sync of the log anyway, and all
+// members make one append of them, which also says what is committed. Where a
+// quorum is far away they do not wait for it.
 bool RaftReplicator::Gathers() const {
   if (!raft_.is_leader() || stopping_ || failed_) return false;
   const Duration log_waits = writer_->Waiting();

@@ -253,8 +253,8 @@ class RaftReplicator : public Replicator, private Receiver {
   raft::Output output_;  // memory used again
   std::unique_ptr<LogWriter> writer_;
   raft::OutputSequence persisted_;
-  // All up to persisted_last_ is on our disk since then; nothing: and
-  // committed.
+  // As a leader: since then all up to persisted_last_ is on our disk, and not
+  // known to be on a quorum's.
   std::optional<Time> persisted_at_;
   LogIndex persisted_last_;
   bool quorum_is_quick_ = false;

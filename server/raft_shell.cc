@@ -153,8 +153,12 @@ void RaftReplicator::OnPersisted(raft::OutputSequence sequence) {
   if (failed_ || stopping_) return;
   persisted_ = std::max(persisted_, sequence);
   raft_.Persisted(sequence);
-  persisted_at_ = world_.loop->Now();
-  persisted_last_ = last_index();
+  if (raft_.is_leader()) {
+    persisted_at_ = world_.loop->Now();
+    persisted_last_ = last_index();
+  } else {
+    Pump();  // the acknowledgement goes before what is to be applied
+  }
   ApplyReady();
 }
 
