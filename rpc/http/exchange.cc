@@ -5,6 +5,8 @@ namespace {
 
 // Small pieces are sent together.
 constexpr size_t kGatheredBytes = 16 << 10;
+// Who has more to say has other things to do, too.
+constexpr size_t kWrittenAtOnce = 32 << 10;
 
 }  // namespace
 
@@ -62,7 +64,10 @@ void HttpExchange::Write(std::string bytes) {
 // Nothing queued: the connection has sent all, the head too, and writes nothing
 // before it is woken. If writing fails it will find the same.
 std::string HttpExchange::WriteNow(std::string bytes) {
-  if (stream_ == nullptr || queued_bytes_ > 0 || output_.aborted) return bytes;
+  if (stream_ == nullptr || queued_bytes_ > 0 || output_.aborted ||
+      bytes.size() > kWrittenAtOnce) {
+    return bytes;
+  }
   const ByteStream::Result sent = stream_->Write(bytes);
   if (sent.outcome == ByteStream::Outcome::kDone) bytes.erase(0, sent.bytes);
   return bytes;

@@ -18,9 +18,9 @@
 namespace strata {
 
 // A handler's way out: makes bytes of what it says, on the handler's thread,
-// and has the connection take them on its own. What a begun response goes on
-// with is written at once, if nothing waits before it and the stream lets any
-// thread write: another would have to wake for it. Thread-safe.
+// and has the connection take them on its own. A small piece of a begun
+// response is written at once, if nothing waits before it and the stream lets
+// any thread write: another would have to wake for it. Thread-safe.
 class HttpExchange : public HttpSink {
  public:
   // What the connection has to do.

@@ -354,6 +354,30 @@ TEST_F(HttpServerTest, PiecesBothWaysAtOnce) {
   EXPECT_TRUE(seen->AwaitDone());
 }
 
+// Who says something writes it, and does not wait for the server's thread; what
+// the client's socket does not take is left to that, in its order.
+TEST_F(HttpServerTest, WritesFromTheHandlersThread) {
+  Start();
+  Client client(port_);
+  client.Send(Get("/stream"));
+  const auto seen = Opened();
+  seen->sink->Begin(200, {});
+  client.ReadUntil("\r\n\r\n");
+  thread_.Run([] {});  // it knows that the head is sent
+  std::promise<void> busy;
+  thread_.Post([&] { busy.get_future().wait(); });
+  seen->sink->Write("now");
+  EXPECT_EQ(client.ReadUntil("now\r\n"), "3\r\nnow\r\n");
+  std::string sent;
+  for (char letter = 'a'; letter <= 'p'; ++letter) {
+    seen->sink->Write(std::string(1 << 20, letter));
+    sent += "100000\r\n" + std::string(1 << 20, letter) + "\r\n";
+  }
+  busy.set_value();
+  EXPECT_EQ(client.ReadUntil("pp\r\n"), sent);
+  seen->sink->Finish();
+}
+
 TEST_F(HttpServerTest, ABodyOfKnownLength) {
   Start();
   Client client(port_);
