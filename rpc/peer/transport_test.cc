@@ -396,6 +396,7 @@ TEST_F(TransportTest, TellsThatAMemberIsGone) {
   one_.StopListening();
   EXPECT_TRUE(
       two_.inbox.Await([&] { return two_.inbox.gone.contains(MemberId(1)); }));
+  const std::lock_guard lock(one_.inbox.mutex);
   EXPECT_TRUE(one_.inbox.gone.empty());
 }
 
