@@ -53,15 +53,17 @@ bool SimLoop::HasWork() const {
 
 void SimLoop::RunOne() {
   Function function;
-  if (posted_.empty()) {
+  const bool timer = posted_.empty();
+  if (timer) {
     function = timers_.PopDue(world_->now_);
     TimersChanged();
   } else {
     function = std::move(posted_.front().function);
     posted_.pop_front();
   }
-  if (closed_ != nullptr && *closed_)
-    return held_->push_back(std::move(function));
+  if (closed_ != nullptr && *closed_) {
+    return held_->push_back({.function = std::move(function), .timer = timer});
+  }
   function();
 }
 

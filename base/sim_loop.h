@@ -33,9 +33,14 @@ class SimLoop : public Loop {
 
   // Drops what was posted and all timers, and whatever comes later.
   void Halt();
+  // What would have run while the gate was closed.
+  struct Held {
+    Function function;
+    bool timer;  // was due; else it was posted
+  };
   // While `closed` is true, what would run goes into `held` instead. Both
   // outlive the loop.
-  void SetGate(const bool* closed, std::deque<Function>* held) {
+  void SetGate(const bool* closed, std::deque<Held>* held) {
     closed_ = closed;
     held_ = held;
   }
@@ -62,7 +67,7 @@ class SimLoop : public Loop {
   Time due_ = Time::max();  // the next of timers_
   bool halted_ = false;
   const bool* closed_ = nullptr;
-  std::deque<Function>* held_ = nullptr;
+  std::deque<Held>* held_ = nullptr;
 };
 
 struct SimOptions {

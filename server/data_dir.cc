@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 #include "engine/backend_dir.h"
@@ -74,9 +75,10 @@ Status InstallDatabase(const NodeOptions& options, const NodeWorld& world,
   return OpenDatabase(options, world, paths, dir);
 }
 
-// The newest raft snapshot that the log knows of.
+// The newest raft snapshot that the log knows of and that is not damaged.
 Status LoadSnapshot(const NodeOptions& options, const NodeWorld& world,
-                    const DataPaths& paths, DataDir* dir, WalSnapshot* start) {
+                    const DataPaths& paths, DataDir* dir, WalSnapshot* start,
+                    std::vector<DamagedSnapFile>* damaged) {
   if (!world.env->Exists(paths.snap)) return Status::Ok();
   ASSIGN_OR_RETURN(const auto records,
                    Wal::ReadSnapshots(world.env, paths.wal));
@@ -85,9 +87,8 @@ Status LoadSnapshot(const NodeOptions& options, const NodeWorld& world,
       return r.index == index && r.term == term;
     });
   };
-  ASSIGN_OR_RETURN(
-      const auto snapshot,
-      LoadNewestSnapFile(world.env, paths.snap, known, world.logger));
+  ASSIGN_OR_RETURN(const auto snapshot,
+                   LoadNewestSnapFile(world.env, paths.snap, known, damaged));
   if (!snapshot) return Status::Ok();
   ASSIGN_OR_RETURN(dir->snapshot_membership, DecodeV2Store(snapshot->data));
   dir->snapshot_index = snapshot->index;
@@ -286,16 +287,24 @@ Status CreateLog(const NodeOptions& options, const NodeWorld& world,
 Status OpenLog(const NodeOptions& options, const NodeWorld& world,
                const DataPaths& paths, DataDir* dir) {
   WalSnapshot start;
-  RETURN_IF_ERROR(LoadSnapshot(options, world, paths, dir, &start));
+  std::vector<DamagedSnapFile> damaged;
+  RETURN_IF_ERROR(LoadSnapshot(options, world, paths, dir, &start, &damaged));
   WalOptions wal = MakeWalOptions(options, world);
   std::optional<Departure> departure;
   wal.accept = [&](const WalContent& log) {
     return CheckLog(options, world, log, dir, &departure);
   };
   WalContent content;
-  ASSIGN_OR_RETURN(dir->wal,
-                   Wal::Open(world.env, paths.wal, start, dir->applied, wal,
-                             world.logger, &content));
+  StatusOr<std::unique_ptr<Wal>> log = Wal::Open(
+      world.env, paths.wal, start, dir->applied, wal, world.logger, &content);
+  if (!log.ok() && !damaged.empty()) {
+    // Nothing was changed: what is mended can be started on.
+    return DataLossError(damaged.front().error.message() +
+                         "; without it: " + log.status().message());
+  }
+  RETURN_IF_ERROR(log.status());
+  dir->wal = *std::move(log);
+  RETURN_IF_ERROR(SetAside(world.env, damaged, world.logger));
   dir->hard_state = content.hard_state;
   dir->entries = std::move(content.entries);
   if (departure) {

@@ -143,7 +143,8 @@ StatusOr<RaftSnapshot> ReadSnapFile(Env* env, const std::string& path) {
 
 StatusOr<std::optional<RaftSnapshot>> LoadNewestSnapFile(
     Env* env, const std::string& directory,
-    const std::function<bool(Term, LogIndex)>& acceptable, Logger* logger) {
+    const std::function<bool(Term, LogIndex)>& acceptable,
+    std::vector<DamagedSnapFile>* damaged) {
   ASSIGN_OR_RETURN(const std::vector<std::string> names,
                    ListSnapFiles(env, directory));
   for (const std::string& name : names) {
@@ -155,11 +156,23 @@ StatusOr<std::optional<RaftSnapshot>> LoadNewestSnapFile(
         snapshot->term == parsed->term) {
       return std::optional<RaftSnapshot>(*std::move(snapshot));
     }
-    logger->Warn("a raft snapshot is damaged; renamed to .broken",
-                 {{"path", path}, {"error", snapshot.status()}});
-    RETURN_IF_ERROR(env->Rename(path, path + ".broken"));
+    damaged->push_back(
+        {.path = path,
+         .error = snapshot.ok()
+                      ? DataLossError(path + ": it is of another entry")
+                      : snapshot.status()});
   }
   return std::optional<RaftSnapshot>();
+}
+
+Status SetAside(Env* env, const std::vector<DamagedSnapFile>& damaged,
+                Logger* logger) {
+  for (const DamagedSnapFile& file : damaged) {
+    logger->Warn("a raft snapshot is damaged; renamed to .broken",
+                 {{"path", file.path}, {"error", file.error}});
+    RETURN_IF_ERROR(env->Rename(file.path, file.path + ".broken"));
+  }
+  return Status::Ok();
 }
 
 Status RemoveOldSnapFiles(Env* env, const std::string& directory,

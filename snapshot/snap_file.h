@@ -33,12 +33,23 @@ Status WriteSnapFile(Env* env, const std::string& directory,
 // DataLoss, naming the file, if it is damaged.
 StatusOr<RaftSnapshot> ReadSnapFile(Env* env, const std::string& path);
 
+struct DamagedSnapFile {
+  std::string path = {};
+  Status error = {};  // names the file
+};
+
 // The newest good one of those `acceptable` says may be used (those named by a
-// record of the log); nullopt if there is none. A damaged file is renamed to
-// `.broken`, as etcd does, and said so in the log.
+// record of the log); nullopt if there is none. Damaged ones that are newer go
+// to `damaged`; nothing is changed.
 StatusOr<std::optional<RaftSnapshot>> LoadNewestSnapFile(
     Env* env, const std::string& directory,
-    const std::function<bool(Term, LogIndex)>& acceptable, Logger* logger);
+    const std::function<bool(Term, LogIndex)>& acceptable,
+    std::vector<DamagedSnapFile>* damaged);
+
+// Renames them to `.broken`, as etcd does, and says so in the log: once it is
+// known that the others are enough.
+Status SetAside(Env* env, const std::vector<DamagedSnapFile>& damaged,
+                Logger* logger);
 
 // Removes all but the newest `keep`.
 Status RemoveOldSnapFiles(Env* env, const std::string& directory,

@@ -103,12 +103,13 @@ class SnapFileTest : public ::testing::Test {
   }
   std::optional<RaftSnapshot> Load(
       const std::function<bool(Term, LogIndex)>& acceptable) {
-    auto found =
-        LoadNewestSnapFile(env_, directory_, acceptable, Logger::Null());
+    auto found = LoadNewestSnapFile(env_, directory_, acceptable, &damaged_);
     EXPECT_TRUE(found.ok()) << found.ToString();
     return *found;
   }
   static bool Any(Term, LogIndex) { return true; }
+
+  std::vector<DamagedSnapFile> damaged_;
 
   Env* const env_ = Env::Posix();
   std::string directory_;
@@ -134,7 +135,12 @@ TEST_F(SnapFileTest, EveryDamagedByteIsFoundAndThePreviousUsed) {
     std::string bad = good;
     bad[i] = static_cast<char>(bad[i] ^ 0x04);
     ASSERT_TRUE(WriteFileAtomically(env_, path, bad).ok());
+    damaged_.clear();
     EXPECT_EQ(Load(Any), first) << i;
+    ASSERT_EQ(damaged_.size(), 1u) << i;
+    EXPECT_NE(damaged_[0].error.message().find(path), std::string::npos);
+    EXPECT_TRUE(env_->Exists(path));
+    ASSERT_TRUE(SetAside(env_, damaged_, Logger::Null()).ok());
     EXPECT_TRUE(env_->Exists(path + ".broken"));
     ASSERT_TRUE(env_->Remove(path + ".broken").ok());
   }

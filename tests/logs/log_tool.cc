@@ -152,6 +152,7 @@ Status Tool::Reencode() {
 
 StatusOr<std::optional<RaftSnapshot>> Tool::NewestSnap() {
   ASSIGN_OR_RETURN(const auto records, Wal::ReadSnapshots(env_, wal_path()));
+  std::vector<DamagedSnapFile> damaged;
   return LoadNewestSnapFile(
       env_, snap_path(),
       [&](Term term, LogIndex index) {
@@ -159,7 +160,7 @@ StatusOr<std::optional<RaftSnapshot>> Tool::NewestSnap() {
           return r.index == index && r.term == term;
         });
       },
-      Logger::Null());
+      &damaged);
 }
 
 Status Tool::MakeLog(const std::string& metadata, const WalContent& content,

@@ -44,6 +44,8 @@ void Nemesis::BringAimed(Fault fault) {
       return Elections(8);
     case Fault::kOldMail:
       return OldMail();
+    case Fault::kOldLeases:
+      return OldLeases();
     case Fault::kLoseLeader:
       return LoseLeader();
     default: {
@@ -128,13 +130,33 @@ void Nemesis::OldMail() {
   });
   Later(resume, [this, leader] {
     Tell(leader->options().name + " goes on");
-    leader->Resume();
+    leader->Resume(random_.OneIn(2));
   });
   Later(resume + Draw(10, 200),
         [this] { cluster_->network().ReleaseHeld(Draw(100, 1200)); });
   Later(heal, [this, ways] {
     Tell("healed");
     cluster_->network().Mend(ways);
+  });
+}
+
+// A leader stands still until leases have ended by its clock that are renewed
+// at the next one. When it goes on, it finds both: that they have ended, and
+// that it has been deposed.
+void Nemesis::OldLeases() {
+  Member* const leader = cluster_->Leader();
+  if (leader == nullptr || leader->paused()) return;
+  const Ways ways = AllWays(*leader);
+  cluster_->network().Cut(ways);
+  leader->Pause();
+  const Duration still = Draw(2500, 8000);
+  Later(still - Draw(50, 500), [this, ways] {
+    Tell("healed");
+    cluster_->network().Mend(ways);
+  });
+  Later(still, [this, leader] {
+    Tell(leader->options().name + " goes on");
+    leader->Resume(!random_.OneIn(4));
   });
 }
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "base/check.h"
 
 namespace strata::sim {
@@ -116,6 +119,41 @@ TEST_F(ClusterTest, ALeaderThatIsCutOffAnswersNoReadAndNoWrite) {
   const auto value = cluster.Get(leader, "a");
   ASSERT_TRUE(value.ok()) << value.status().ToString();
   EXPECT_EQ(*value, "3");
+  cluster.RunFor(seconds(2));
+  ExpectEqual(&cluster);
+}
+
+// The log goes on from a raft snapshot whose file is damaged: the start names
+// it and changes nothing, so that one who has a copy can put it there.
+TEST_F(ClusterTest, ADamagedRaftSnapshotIsNamedAndNothingIsChanged) {
+  NodeOptions node;
+  node.snapshot_count = 100;
+  node.snapshot_catch_up_entries = 1;
+  node.max_wals = 1;
+  node.max_snapshots = 1;
+  Cluster cluster({.node = node});
+  CHECK_OK(cluster.StartAll());
+  Member* const leader = cluster.WaitForLeader();
+  for (int i = 0; i < 500; ++i) {
+    CHECK_OK(cluster.Put(leader, "a", std::string(1000, 'x')));
+  }
+  Member* const member = &cluster.member(0);
+  member->Kill();
+  const std::string directory = "data/member/snap";
+  std::vector<std::string> damaged;
+  for (const std::string& name : *member->env()->List(directory)) {
+    if (name.ends_with(".snap")) damaged.push_back(directory + "/" + name);
+  }
+  ASSERT_FALSE(damaged.empty());
+  for (const auto& path : damaged) member->env()->FlipBit(path, 20, 3);
+  for (int i = 0; i < 2; ++i) {
+    const Status started = member->Start();
+    EXPECT_EQ(started.code(), Code::kDataLoss) << started.ToString();
+    EXPECT_NE(started.message().find(damaged.back()), std::string::npos)
+        << started.ToString();
+  }
+  for (const auto& path : damaged) member->env()->FlipBit(path, 20, 3);
+  CHECK_OK(member->Start());
   cluster.RunFor(seconds(2));
   ExpectEqual(&cluster);
 }

@@ -1,8 +1,38 @@
 #include "tests/sim/member.h"
 
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace strata::sim {
+namespace {
+
+// A byte of a file, 0 if it cannot be read.
+char ByteAt(Env* env, const std::string& path, uint64_t offset) {
+  char byte = 0;
+  const auto file = env->Open(path, OpenMode::kReadOnly);
+  if (file.ok()) (*file)->ReadAt(offset, 1, &byte).IgnoreError();
+  return byte;
+}
+
+// What a start reads.
+std::vector<std::string> FilesThatCount(Env* env) {
+  std::vector<std::string> files;
+  for (const std::string directory : {"data/member/wal", "data/member/snap"}) {
+    const auto names = env->List(directory);
+    if (!names.ok()) continue;
+    for (const std::string& name : *names) {
+      const std::string_view end =
+          std::string_view(name).substr(name.rfind('.') + 1);
+      if (name == "db" || end == "wal" || end == "snap") {
+        files.push_back(directory + "/" + name);
+      }
+    }
+  }
+  return files;
+}
+
+}  // namespace
 
 Member::Member(SimWorld* world, Network* network, MemberId id,
                NodeOptions options, uint64_t seed)
@@ -22,10 +52,63 @@ void Member::Wipe() {
   Kill();
   env_ = std::make_unique<FakeEnv>(
       FakeEnvOptions{.file_bytes_max = uint64_t{64} << 20});
+  flipped_.reset();
+}
+
+bool Member::Rot(Random* random) {
+  const std::vector<std::string> files = FilesThatCount(env_.get());
+  if (files.empty()) return false;
+  Unflip();
+  const std::string path = files[random->Below(files.size())];
+  const auto file = env_->Open(path, OpenMode::kReadOnly);
+  const auto size = file.ok() ? (*file)->Size() : file.status();
+  if (!size.ok() || *size == 0) return false;
+  // Most of a file is zeros, which mean little.
+  uint64_t offset = random->Below(*size);
+  for (int i = 0; i < 50 && ByteAt(env_.get(), path, offset) == 0; ++i) {
+    offset = random->Below(*size);
+  }
+  const int bit = static_cast<int>(random->Below(8));
+  env_->FlipBit(path, offset, bit);
+  flipped_ = Flipped{.path = path,
+                     .offset = offset,
+                     .bit = bit,
+                     .byte = ByteAt(env_.get(), path, offset)};
+  return true;
+}
+
+void Member::FlipBack() {
+  if (!flipped_) return;
+  ++rots_found_;
+  Unflip();
+}
+
+// If it is still there: what nobody read may have been written anew.
+void Member::Unflip() {
+  if (!flipped_) return;
+  const Flipped flipped = *std::exchange(flipped_, std::nullopt);
+  if (ByteAt(env_.get(), flipped.path, flipped.offset) == flipped.byte) {
+    env_->FlipBit(flipped.path, flipped.offset, flipped.bit);
+  }
+}
+
+bool Member::IsOfRot(const Status& status) {
+  if (!flipped_ || status.code() != Code::kDataLoss) return false;
+  rot_met_ = true;
+  return true;
 }
 
 Status Member::Start() {
+  if (rot_met_) FlipBack();
+  const Status started = StartOnce();
+  if (started.ok() || !flipped_ || powered_off()) return started;
+  FlipBack();
+  return StartOnce();
+}
+
+Status Member::StartOnce() {
   Kill();
+  rot_met_ = false;
   if (env_->powered_off()) env_->Crash(PowerLoss::Random(seed_ + lives_));
   ++lives_;
   fatal_ = Status::Ok();
@@ -82,10 +165,10 @@ void Member::LosePower(uint64_t seed) {
   env_->Crash(PowerLoss::Random(seed));
 }
 
-void Member::Resume() {
+void Member::Resume(bool timers_first) {
   clock_.paused = false;
   for (auto* loop : {&loop_, &log_, &flusher_, &background_}) {
-    if (*loop != nullptr) (*loop)->Resume();
+    if (*loop != nullptr) (*loop)->Resume(timers_first);
   }
 }
 

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/fake_env.h"
+#include "base/random.h"
 #include "server/node.h"
 #include "tests/sim/member_loop.h"
 #include "tests/sim/network.h"
@@ -34,6 +36,17 @@ class Member {
   void LosePowerAt(uint64_t operation) { env_->PowerOffAt(operation); }
   // All that it had is gone, as with a new disk.
   void Wipe();
+  // A bit flips in a file of its log, in its database or in a snapshot, and may
+  // be found at the next start or by a read; false if there is nothing yet. A
+  // start that fails for it is made again with the bit as it was, as by one who
+  // has a second copy: the failed one must have changed nothing.
+  // REQUIRES: it is down.
+  bool Rot(Random* random);
+  // It was met while the member was up; to be killed and started again.
+  bool rot_met() const { return rot_met_; }
+  // Whether this is what a bit that has flipped may lead to.
+  bool IsOfRot(const Status& status);
+  uint64_t rots_found() const { return rots_found_; }
 
   bool up() const { return node_ != nullptr; }
   Node* node() { return node_.get(); }
@@ -47,7 +60,8 @@ class Member {
   bool powered_off() const { return env_->powered_off(); }
 
   void Pause() { clock_.paused = true; }
-  void Resume();
+  // With what is due before what has come in (member_loop.h).
+  void Resume(bool timers_first = false);
   bool paused() const { return clock_.paused; }
   void SetClockRate(double rate) { clock_.rate = rate; }
   // Each write of the log, and of the backend, takes so long.
@@ -55,6 +69,17 @@ class Member {
   void StallDisk(Duration duration);
 
  private:
+  // A bit that has flipped, and not back.
+  struct Flipped {
+    std::string path;
+    uint64_t offset = 0;
+    int bit = 0;
+    char byte = 0;  // as it is since
+  };
+  Status StartOnce();
+  void FlipBack();
+  void Unflip();
+
   SimWorld* const world_;
   Network* const network_;
   const MemberId id_;
@@ -66,6 +91,9 @@ class Member {
   Duration backend_delay_ = Duration::zero();
   uint64_t lives_ = 0;
   Status fatal_;
+  std::optional<Flipped> flipped_;
+  bool rot_met_ = false;
+  uint64_t rots_found_ = 0;
   std::unique_ptr<MemberLoop> loop_, log_, flusher_, background_;
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<LeaderClient> leader_client_;

@@ -1,6 +1,7 @@
 #ifndef STRATA_TESTS_SIM_MEMBER_LOOP_H_
 #define STRATA_TESTS_SIM_MEMBER_LOOP_H_
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <string>
@@ -53,11 +54,16 @@ class MemberLoop final : public Loop {
   void SetDelay(Duration delay) { delay_ = delay; }
   // Nothing that is posted from now on runs before `time`.
   void StallUntil(Time time) { busy_until_ = std::max(busy_until_, time); }
-  // The member is no longer paused.
-  void Resume() {
-    for (Function& function : std::exchange(held_, {})) {
-      base_->Post(std::move(function));
+  // The member is no longer paused. What is due and what was posted meanwhile
+  // comes in the order of time, or what is due comes first: a process that goes
+  // on does the one or the other.
+  void Resume(bool timers_first) {
+    auto held = std::exchange(held_, {});
+    if (timers_first) {
+      std::stable_partition(held.begin(), held.end(),
+                            [](const SimLoop::Held& one) { return one.timer; });
     }
+    for (SimLoop::Held& one : held) base_->Post(std::move(one.function));
   }
 
  private:
@@ -66,7 +72,7 @@ class MemberLoop final : public Loop {
     return Duration(
         static_cast<int64_t>(static_cast<double>(duration.count()) * rate));
   }
-  std::deque<Function> held_;  // outlives base_
+  std::deque<SimLoop::Held> held_;  // outlives base_
   const std::unique_ptr<SimLoop> base_;
   const MemberClock* const clock_;
   Duration delay_ = Duration::zero();

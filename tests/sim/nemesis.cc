@@ -15,11 +15,12 @@ constexpr size_t kLines = 60;
 constexpr size_t kMaxMembers = 5;
 
 constexpr std::array<std::string_view, kFaults> kNames = {
-    "bad network", "isolate",  "split",      "one way",    "flap",
-    "kill",        "power",    "power@disk", "all power",  "pause",
-    "slow disk",   "stall",    "full disk",  "transfer",   "add",
-    "remove",      "promote",  "long down",  "long cut",   "install",
-    "elections",   "old mail", "crash loop", "lose leader"};
+    "bad network", "isolate",   "split",      "one way",    "flap",
+    "kill",        "power",     "power@disk", "all power",  "pause",
+    "slow disk",   "stall",     "full disk",  "transfer",   "add",
+    "remove",      "promote",   "long down",  "rot",        "long cut",
+    "install",     "elections", "old mail",   "old leases", "crash loop",
+    "lose leader"};
 
 }  // namespace
 
@@ -133,6 +134,7 @@ void Nemesis::Bring(Fault fault) {
     case Fault::kInstall:
     case Fault::kElections:
     case Fault::kOldMail:
+    case Fault::kOldLeases:
     case Fault::kCrashLoop:
     case Fault::kLoseLeader:
       return BringAimed(fault);
@@ -239,11 +241,16 @@ void Nemesis::BringMember(Fault fault, Member* member) {
     case Fault::kLongDown:
       Down(member, random_.OneIn(2));
       return StartLater(member, Draw(5000, 15000));
+    case Fault::kRot:
+      Down(member, random_.OneIn(2));
+      member->Rot(&random_);
+      return StartLater(member, Draw(0, 1000));
     case Fault::kPowerAtDisk:
       return member->LosePowerAt(random_.Between(1, 60));
     case Fault::kPause:
       member->Pause();
-      return Later(Draw(100, 6000), [member] { member->Resume(); });
+      return Later(Draw(100, 6000),
+                   [this, member] { member->Resume(random_.OneIn(2)); });
     case Fault::kSlowDisk:
       member->SetDiskDelay(Draw(1, 100), Draw(1, 200));
       return Later(Draw(500, 6000), [member] {
@@ -334,6 +341,10 @@ std::string Nemesis::Attend() {
       Down(member, /*power_loss=*/true);
       const bool again = crash_loops_[member] > 0;
       StartLater(member, again ? Draw(1, 30) : Draw(0, 2000));
+    } else if (member->rot_met() || member->IsOfRot(member->fatal())) {
+      Tell(member->options().name + " has met a flipped bit");
+      Down(member, /*power_loss=*/false);
+      StartLater(member, Draw(0, 1000));
     } else if (!member->fatal().ok()) {
       const std::string why = member->fatal().message();
       Tell(member->options().name + " stops: " + why);

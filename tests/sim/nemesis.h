@@ -34,15 +34,17 @@ enum class Fault {
   kRemoveMember,
   kPromote,
   kLongDown,  // a member is away until it needs a snapshot
+  kRot,       // a bit flips on a member's disk
   // Aimed: several things at the moment at which they hurt most (aimed.cc).
   kLongCut,     // a member that works is cut off until it needs a snapshot
   kInstall,     // the same, and it loses power while it installs that
   kElections,   // leaders go again and again, and those who have just voted
   kOldMail,     // a leader stands still, is deposed, and gets only old messages
+  kOldLeases,   // the same, until leases have ended that are renewed elsewhere
   kCrashLoop,   // power goes off in the middle of a write, again and again
   kLoseLeader,  // with all that its slow disk has not yet
 };
-inline constexpr size_t kFaults = 24;
+inline constexpr size_t kFaults = 26;
 std::string_view FaultName(Fault fault);
 
 // Brings faults over a cluster and takes them back again.
@@ -85,6 +87,7 @@ class Nemesis {
   void CutLong(bool power_loss_at_install);
   void Elections(int times);
   void OldMail();
+  void OldLeases();
   void CrashLoop(Member* member);
   void LoseLeader();
   // To the member and from it.

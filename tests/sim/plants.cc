@@ -78,4 +78,11 @@ const std::vector<Plant>& Plants() {
   return *plants;
 }
 
+const Plant* FindPlant(std::string_view text) {
+  for (const Plant& plant : Plants()) {
+    if (plant.name.find(text) != std::string::npos) return &plant;
+  }
+  return nullptr;
+}
+
 }  // namespace strata::sim

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/sim/simulation.h"
@@ -17,6 +18,8 @@ struct Plant {
 
 // All there are: of raft, of the log, of the server.
 const std::vector<Plant>& Plants();
+// The first whose name has `text`; null if none has.
+const Plant* FindPlant(std::string_view text);
 
 }  // namespace strata::sim
 

@@ -14,7 +14,7 @@ namespace {
 
 struct Flags {
   uint64_t seeds = 200;
-  uint64_t seconds = 30;
+  uint64_t seconds = 20;
   double minutes = 3;
   std::string only;
 };

@@ -1,6 +1,9 @@
 // Runs the simulator: --seed=N for one run; --seeds=N runs, --minutes=M of runs
-// or --hours-simulated=H, from --first on. --seconds: simulated, of each run.
-// A run that fails is made again and drawn as a page: --timeline=FILE.
+// or --hours-simulated=H, from --first on, on as many cores as --jobs says.
+// --seconds: simulated, of each run. --plant=TEXT: with the planted mistake
+// whose name has it. A run that fails is made again and drawn as a page
+// (--timeline=FILE); then the program ends with 1.
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
@@ -8,9 +11,14 @@
 #include <fstream>
 #include <iomanip>
 #include <iostream>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <vector>
 
+#include "tests/sim/plants.h"
 #include "tests/sim/simulation.h"
 
 namespace strata::sim {
@@ -24,6 +32,8 @@ struct Flags {
   uint64_t seconds = 60;
   uint64_t members = 3;
   bool faults = true;
+  uint64_t jobs = 1;
+  std::string plant = {};
   std::string timeline = {};  // of the run that fails, or of the last one
 };
 
@@ -48,6 +58,10 @@ bool ReadFlag(std::string_view argument, Flags* flags) {
     flags->members = std::stoull(value);
   } else if (name == "--faults") {
     flags->faults = value != "0";
+  } else if (name == "--jobs") {
+    flags->jobs = std::clamp<uint64_t>(std::stoull(value), 1, 64);
+  } else if (name == "--plant") {
+    flags->plant = value;
   } else if (name == "--timeline") {
     flags->timeline = value;
   } else {
@@ -57,10 +71,12 @@ bool ReadFlag(std::string_view argument, Flags* flags) {
 }
 
 SimulationOptions OptionsOf(const Flags& flags, uint64_t seed) {
-  return {.seed = seed,
-          .members = flags.members,
-          .duration = std::chrono::seconds(flags.seconds),
-          .faults = flags.faults};
+  SimulationOptions options{.seed = seed,
+                            .members = flags.members,
+                            .duration = std::chrono::seconds(flags.seconds),
+                            .faults = flags.faults};
+  if (!flags.plant.empty()) FindPlant(flags.plant)->plant(&options);
+  return options;
 }
 
 struct Totals {
@@ -157,36 +173,83 @@ void Report(const Flags& flags, uint64_t seed, const Outcome& outcome) {
   std::cout << outcome.story << "\nseed=" << seed << ": " << outcome.violation
             << "\nagain: bazel run //tests/sim -- --seed=" << seed
             << " --seconds=" << flags.seconds << " --members=" << flags.members
-            << " --faults=" << (flags.faults ? 1 : 0) << std::endl;
+            << " --faults=" << (flags.faults ? 1 : 0)
+            << (flags.plant.empty() ? "" : " --plant='" + flags.plant + "'")
+            << std::endl;
   Draw(flags, seed, outcome.violation);
 }
 
-int Run(const Flags& flags) {
-  const auto begin = std::chrono::steady_clock::now();
-  auto printed = begin;
-  Totals totals;
-  uint64_t seed = flags.first;
-  for (; seed - flags.first < flags.seeds; ++seed) {
-    if (flags.minutes > 0 && Elapsed(begin) > flags.minutes * 60) break;
-    if (flags.hours_simulated > 0 &&
-        totals.simulated > flags.hours_simulated * 3600) {
-      break;
+// Seeds one after the other, on several threads: a run is in one of them, and
+// knows nothing of the others.
+class Runner {
+ public:
+  explicit Runner(const Flags& flags)
+      : flags_(flags), begin_(std::chrono::steady_clock::now()) {}
+
+  int Run() {
+    std::vector<std::thread> threads;
+    for (uint64_t i = 1; i < flags_.jobs; ++i) {
+      threads.emplace_back([this] { Work(); });
     }
-    const Outcome outcome = Simulate(OptionsOf(flags, seed));
-    totals.Add(outcome);
-    if (!outcome.violation.empty()) {
-      Report(flags, seed, outcome);
+    Work();
+    for (std::thread& thread : threads) thread.join();
+    if (failed_) {
+      Report(flags_, failed_->seed, failed_->outcome);
+      PrintSummary(totals_);
       return EXIT_FAILURE;
     }
-    if (Elapsed(printed) > 10) {
-      PrintProgress(totals);
-      printed = std::chrono::steady_clock::now();
+    PrintSummary(totals_);
+    if (!flags_.timeline.empty()) Draw(flags_, next_ - 1, "");
+    return EXIT_SUCCESS;
+  }
+
+ private:
+  struct Failed {
+    uint64_t seed;
+    Outcome outcome;
+  };
+
+  void Work() {
+    while (const std::optional<uint64_t> seed = Next()) {
+      Outcome outcome = Simulate(OptionsOf(flags_, *seed));
+      const std::lock_guard lock(mutex_);
+      Took(*seed, std::move(outcome));
     }
   }
-  PrintSummary(totals);
-  if (!flags.timeline.empty()) Draw(flags, seed - 1, "");
-  return EXIT_SUCCESS;
-}
+
+  std::optional<uint64_t> Next() {
+    const std::lock_guard lock(mutex_);
+    if (failed_ || next_ - flags_.first >= flags_.seeds) return std::nullopt;
+    if (flags_.minutes > 0 && Elapsed(begin_) > flags_.minutes * 60) {
+      return std::nullopt;
+    }
+    if (flags_.hours_simulated > 0 &&
+        totals_.simulated >= flags_.hours_simulated * 3600) {
+      return std::nullopt;
+    }
+    return next_++;
+  }
+
+  void Took(uint64_t seed, Outcome outcome) {
+    totals_.Add(outcome);
+    if (!outcome.violation.empty() && !failed_) {
+      failed_ = Failed{.seed = seed, .outcome = std::move(outcome)};
+    }
+    if (Elapsed(printed_) > 10) {
+      PrintProgress(totals_);
+      printed_ = std::chrono::steady_clock::now();
+    }
+  }
+
+  const Flags flags_;
+  const std::chrono::steady_clock::time_point begin_;
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  std::chrono::steady_clock::time_point printed_ = begin_;
+  Totals totals_;
+  uint64_t next_ = flags_.first;
+  std::optional<Failed> failed_;
+};
 
 }  // namespace
 }  // namespace strata::sim
@@ -197,9 +260,14 @@ int main(int argc, char** argv) {
     if (!strata::sim::ReadFlag(argv[i], &flags)) {
       std::cerr << "usage: sim [--seed=N] [--first=N] [--seeds=N] "
                    "[--minutes=M] [--hours-simulated=H] [--seconds=S] "
-                   "[--members=N] [--faults=0|1] [--timeline=FILE]\n";
+                   "[--members=N] [--faults=0|1] [--jobs=N] [--plant=TEXT] "
+                   "[--timeline=FILE]\n";
       return 2;
     }
   }
-  return strata::sim::Run(flags);
+  if (!flags.plant.empty() && strata::sim::FindPlant(flags.plant) == nullptr) {
+    std::cerr << "no planted mistake is called so: " << flags.plant << "\n";
+    return 2;
+  }
+  return strata::sim::Runner(flags).Run();
 }

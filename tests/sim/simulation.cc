@@ -142,7 +142,10 @@ class Simulation {
       Member& member = cluster_.member(i);
       if (!member.up()) continue;
       const auto hash = member->store()->HashKv(Revision(0));
-      if (!hash.ok()) return truth_.Violated(hash.status().ToString());
+      if (!hash.ok()) {
+        if (member.IsOfRot(hash.status())) continue;
+        return truth_.Violated(hash.status().ToString());
+      }
       const auto [at, first] = hashes.emplace(
           std::pair(hash->current.value(), hash->compact_revision.value()),
           hash->hash);
@@ -295,6 +298,7 @@ class Simulation {
     outcome.faults = nemesis_.counts();
     if (!outcome.violation.empty()) outcome.story = Story();
     for (size_t i = 0; i < cluster_.size(); ++i) {
+      outcome.rots_found += cluster_.member(i).rots_found();
       workload_.GoesDown(&cluster_.member(i));
       cluster_.member(i).Kill();
     }

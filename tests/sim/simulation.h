@@ -40,6 +40,7 @@ struct Outcome {
   uint64_t messages = 0;
   uint64_t snapshots = 0;
   uint64_t elections = 0;
+  uint64_t rots_found = 0;  // flipped bits that a member noticed
   std::array<uint64_t, kFaults> faults{};
 };
 

@@ -44,6 +44,8 @@ struct Workload::Call {
   std::string what;
   Time start{};
   int64_t floor = 0;  // what was known to all when it began
+  // It is not known whether it was made: by somebody who tries it again.
+  std::function<void()> again;
   bool ended = false;
   etcdserverpb::InternalRaftRequest request;
   std::function<void(const Status&)> then;
@@ -191,6 +193,7 @@ void Workload::End(const Shared& call, const Status& status,
   current_[call->client] = nullptr;
   if (!status.ok()) ++failed_;
   free_.push_back(call->client);
+  if (!status.ok() && call->again) call->again();
   last_.push_back({.start = call->start,
                    .end = cluster_->world().Now(),
                    .client = call->client,
@@ -200,7 +203,7 @@ void Workload::End(const Shared& call, const Status& status,
                    .ok = status.ok()});
   if (on_end_) on_end_(last_.back());
   if (last_.size() > kLines) last_.pop_front();
-  if (status.code() == Code::kDataLoss) {
+  if (status.code() == Code::kDataLoss && !call->member->IsOfRot(status)) {
     truth_->Violated("a client met damage: " + status.ToString());
   }
 }
@@ -291,10 +294,37 @@ void Workload::Txn(size_t client, Member* member) {
   const std::string key = AnyKey();
   const std::string value = NewValue(client);
   const Truth::Version* const last = truth_->At(key, truth_->known());
-  const int64_t expected = last == nullptr ? 0 : last->revision;
+  Swap(client, member,
+       {.key = key,
+        .expected = last == nullptr ? 0 : last->revision,
+        .value = value});
+}
+
+// A revision of a key is replaced once: whoever asks twice is served once. Not
+// so if there was no key, which can be again.
+void Workload::SwapAgain(const Shared& call,
+                         const Truth::CompareAndSwap& swap) {
+  if (swap.expected == 0 || random_.OneIn(2)) return;
+  const auto wait = Duration(static_cast<int64_t>(1e9 * random_.Fraction()));
+  call->again = [this, swap, wait] {
+    loop_->After(wait, [this, swap] {
+      Member* const member = AnyUp();
+      if (stopped_ || free_.empty() || member == nullptr) return;
+      const size_t client = free_.back();
+      free_.pop_back();
+      ++operations_;
+      Swap(client, member, swap);
+    });
+  };
+}
+
+void Workload::Swap(size_t client, Member* member,
+                    const Truth::CompareAndSwap& swap) {
+  const auto& [key, expected, value, succeeded, found] = swap;
   const Shared call = NewCall(
       client, member,
       "txn " + key + " " + std::to_string(expected) + " " + Short(value));
+  SwapAgain(call, swap);
   auto* const txn = call->request.mutable_txn();
   auto* const compare = txn->add_compare();
   compare->set_key(key);
@@ -305,8 +335,7 @@ void Workload::Txn(size_t client, Member* member) {
   put->set_key(key);
   put->set_value(value);
   txn->add_failure()->mutable_request_range()->set_key(key);
-  Propose(call, [this, key, expected, value](const Shared& ended,
-                                             const ApplyResult& result) {
+  Propose(call, [this, swap](const Shared& ended, const ApplyResult& result) {
     const auto* answer = std::get_if<TxnResult>(&result);
     if (answer == nullptr) return truth_->Violated("a txn has another answer");
     Told(ended, answer->revision.value());
@@ -315,9 +344,9 @@ void Workload::Txn(size_t client, Member* member) {
             ? nullptr
             : std::get_if<RangeResult>(&answer->responses.front());
     truth_->CheckSwap(Asked(ended),
-                      {.key = key,
-                       .expected = expected,
-                       .value = value,
+                      {.key = swap.key,
+                       .expected = swap.expected,
+                       .value = swap.value,
                        .succeeded = answer->succeeded,
                        .found = range != nullptr && !range->kvs.empty()},
                       answer->revision.value());
@@ -540,7 +569,8 @@ void Workload::Drain(Watching* watching) {
     if (response->canceled) {
       if (response->compact_revision > Revision()) {
         watching->log.Compacted(response->compact_revision.value());
-      } else {
+      } else if (!watching->member->IsOfRot(
+                     DataLossError(response->cancel_reason))) {
         truth_->Violated("a watcher was cancelled: " + response->cancel_reason);
       }
       return BreakOff(watching);

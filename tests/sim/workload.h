@@ -101,6 +101,10 @@ class Workload {
   void Put(size_t client, Member* member);
   void Delete(size_t client, Member* member);
   void Txn(size_t client, Member* member);
+  void Swap(size_t client, Member* member,
+            const testing::Truth::CompareAndSwap& swap);
+  void SwapAgain(const Shared& call,
+                 const testing::Truth::CompareAndSwap& swap);
   void Read(size_t client, Member* member, bool linearizable);
   void ReadStore(const Shared& call, const std::string& key,
                  const std::string& end, bool linearizable);
