@@ -26,6 +26,9 @@ inline constexpr SimSeed kSimSeeds[] = {
     {12, 3, 20,
      "a log that could not be written for want of room was tried again with "
      "the newest term before the older ones, and the member stopped"},
+    {1, 3, 60,
+     "a damaged raft snapshot without which the log was not enough was renamed "
+     "by the start that failed for it, so that it could not be mended"},
     {9, 3, 60,
      "the checker: a watcher waited at a learner that was removed while it was "
      "away"},
