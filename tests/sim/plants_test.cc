@@ -33,11 +33,13 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values("a follower keeps what conflicts",
                       "a heartbeat commits what the member may not have",
                       "a batch of the log is not synced",
+                      "acknowledged before the sync", "answered when appended",
                       "the hard state is not logged",
                       "a read does not ask the leader",
                       "the applied index is older than the data",
                       "the applied index is newer than the data",
-                      "a deposed leader's leases run out"));
+                      "a deposed leader's leases run out",
+                      "proposed again while the fate is unknown"));
 
 }  // namespace
 }  // namespace strata::sim
