@@ -22,6 +22,7 @@
 
 #include "bench/histogram.h"
 #include "bench/load.h"
+#include "bench/print_json.h"
 #include "rpc/proto/rpc.grpc.pb.h"
 
 namespace strata::bench {
@@ -272,14 +273,8 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   const auto channel =
       grpc::CreateChannel(options.target, grpc::InsecureChannelCredentials());
-  const auto json = op == "keep-alive" ? KeepAlive(channel, options)
-                                       : Expire(channel, options);
-  if (!json.ok()) {
-    std::cerr << json.ToString() << "\n";
-    return 1;
-  }
-  std::cout << json->dump() << "\n";
-  return 0;
+  return PrintJson(op == "keep-alive" ? KeepAlive(channel, options)
+                                      : Expire(channel, options));
 }
 
 }  // namespace

@@ -9,13 +9,13 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 
 #include "bench/histogram.h"
 #include "bench/load.h"
+#include "bench/print_json.h"
 #include "bench/workload.h"
 
 namespace strata::bench {
@@ -152,15 +152,8 @@ int Main(int argc, char** argv) {
   options.stop = &stopped;
   if (until_input_ends) StopAtEndOfInput();
 
-  const auto json = workload.op == "fdatasync"
-                        ? SyncDisk(path, options.duration)
-                        : LoadServer(options, workload);
-  if (!json.ok()) {
-    std::cerr << json.ToString() << "\n";
-    return 1;
-  }
-  std::cout << json->dump() << "\n";
-  return 0;
+  return PrintJson(workload.op == "fdatasync" ? SyncDisk(path, options.duration)
+                                              : LoadServer(options, workload));
 }
 
 }  // namespace

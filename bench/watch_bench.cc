@@ -1,11 +1,11 @@
 // Watchers and puts against one server; prints what came and what it took, as
 // JSON. watch_compare.py runs it against stratad and etcd.
 #include <CLI/CLI.hpp>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "bench/load.h"
+#include "bench/print_json.h"
 #include "bench/watch_load.h"
 
 namespace strata::bench {
@@ -137,13 +137,7 @@ int Main(int argc, char** argv) {
   app.add_option("--history", options.history);
   app.add_option("--server-pid", options.server_pid)->required();
   CLI11_PARSE(app, argc, argv);
-  const auto json = op == "catch-up" ? CatchUp(options) : Deliver(options);
-  if (!json.ok()) {
-    std::cerr << json.ToString() << "\n";
-    return 1;
-  }
-  std::cout << json->dump() << "\n";
-  return 0;
+  return PrintJson(op == "catch-up" ? CatchUp(options) : Deliver(options));
 }
 
 }  // namespace

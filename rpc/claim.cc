@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "base/bytes.h"
+#include "base/strings.h"
 #include "engine/key_value.h"
 
 namespace strata {
@@ -22,11 +23,6 @@ void AddCreateCompare(const std::string& key, Revision created,
   compare->set_target(etcdserverpb::Compare::CREATE);
   compare->set_result(etcdserverpb::Compare::EQUAL);
   compare->set_create_revision(created.value());
-}
-
-std::string ClaimPrefixEnd(std::string prefix) {
-  prefix.back() = static_cast<char>(prefix.back() + 1);
-  return prefix;
 }
 
 std::shared_ptr<Claim> Claim::Start(const ClaimWorld& world, Request request,
@@ -131,7 +127,7 @@ void Claim::Look() {
 void Claim::LookNow() {
   if (done_ == nullptr) return;
   const std::string prefix = request_.name + "/";
-  const std::string end = ClaimPrefixEnd(prefix);
+  const std::string end = PathPrefixEnd(prefix);
   const auto before =
       world_.node->store()->Range({.range = {prefix, end},
                                    .limit = 1,

@@ -13,9 +13,6 @@
 
 namespace strata {
 
-// The end of the range of keys that begin with `prefix`, which ends with '/'.
-std::string ClaimPrefixEnd(std::string prefix);
-
 // The transaction holds only while the key is the one created at `created`; 0:
 // while there is none.
 void AddCreateCompare(const std::string& key, Revision created,

@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "base/strings.h"
 #include "engine/key_value.h"
 #include "rpc/lock_service.h"
 #include "rpc/long_call.h"
@@ -91,7 +92,7 @@ class Observer : public StreamHandler,
   void Look() {
     if (over_) return;
     behind_ = false;
-    const std::string end = ClaimPrefixEnd(prefix_);
+    const std::string end = PathPrefixEnd(prefix_);
     const auto first = world_.node->store()->Range(FirstOf(prefix_, end));
     if (!first.ok()) return sink_->Finish(first.status());
     if (first->kvs.empty()) {
@@ -182,7 +183,7 @@ void ElectionService::Leader(LeaderRequest* request, Reply reply) {
   world_.node->ReadIndex([node = world_.node, prefix,
                           reply = std::move(reply)](const Status& status) {
     if (!status.ok()) return reply(status);
-    const std::string end = ClaimPrefixEnd(prefix);
+    const std::string end = PathPrefixEnd(prefix);
     const auto first = node->store()->Range(FirstOf(prefix, end));
     if (!first.ok()) return reply(first.status());
     if (first->kvs.empty())

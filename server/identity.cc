@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/bytes.h"
+#include "base/strings.h"
 
 namespace strata {
 namespace {
@@ -15,15 +16,6 @@ uint64_t Sha1Prefix(std::string_view bytes) {
   SHA1(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
        digest);
   return LoadBig64(reinterpret_cast<const char*>(digest));
-}
-
-std::string Join(const std::vector<std::string>& parts) {
-  std::string all;
-  for (const std::string& part : parts) {
-    if (!all.empty()) all += ',';
-    all += part;
-  }
-  return all;
 }
 
 // "name=url" of --initial-cluster.
@@ -92,9 +84,10 @@ StatusOr<MemberRecord> FindLocalMember(
   for (const MemberRecord& member : members) {
     if (member.name != name) continue;
     if (member.peer_urls == advertise_peer_urls) return member;
-    return InvalidArgumentError(
-        "--initial-cluster has " + member.name + "=" + Join(member.peer_urls) +
-        " but --initial-advertise-peer-urls is " + Join(advertise_peer_urls));
+    return InvalidArgumentError("--initial-cluster has " + member.name + "=" +
+                                JoinCommas(member.peer_urls) +
+                                " but --initial-advertise-peer-urls is " +
+                                JoinCommas(advertise_peer_urls));
   }
   return InvalidArgumentError("couldn't find local name \"" +
                               std::string(name) +

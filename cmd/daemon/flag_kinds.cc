@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/strings.h"
 #include "cmd/daemon/values.h"
 
 namespace strata {

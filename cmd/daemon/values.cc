@@ -9,6 +9,8 @@
 #include <numeric>
 #include <utility>
 
+#include "base/strings.h"
+
 namespace strata {
 namespace {
 
@@ -178,16 +180,6 @@ StatusOr<AutoCompaction> ParseCompaction(std::string_view mode,
         (mode == "revision" ? "number of revisions" : "duration"));
   }
   return keep;
-}
-
-std::vector<std::string> SplitCommas(std::string_view text) {
-  std::vector<std::string> parts;
-  for (size_t comma = 0; comma != std::string_view::npos;) {
-    comma = text.find(',');
-    parts.emplace_back(text.substr(0, comma));
-    if (comma != std::string_view::npos) text.remove_prefix(comma + 1);
-  }
-  return parts;
 }
 
 std::string Nearest(std::string_view name,

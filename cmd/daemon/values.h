@@ -35,9 +35,6 @@ StatusOr<std::vector<ListenUrl>> ParseListenUrls(
 StatusOr<AutoCompaction> ParseCompaction(std::string_view mode,
                                          std::string_view retention);
 
-// "a,b" -> {"a", "b"}
-std::vector<std::string> SplitCommas(std::string_view text);
-
 // The one of `names` with the fewest edits from `name`; empty if none is near.
 std::string Nearest(std::string_view name,
                     const std::vector<std::string>& names);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/strings.h"
 
 namespace strata {
 namespace {
@@ -22,11 +23,6 @@ std::string Trimmed(std::string text) {
   size_t begin = 0;
   while (begin < text.size() && is_space(text[begin])) ++begin;
   return text.substr(begin);
-}
-
-std::string PrefixEnd(std::string prefix) {
-  ++prefix.back();  // it ends in '/'
-  return prefix;
 }
 
 class Joiner {
@@ -115,7 +111,7 @@ class Joiner {
 
   Status List() {
     ASSIGN_OR_RETURN(auto rows,
-                     registry_->Range(members_, PrefixEnd(members_)));
+                     registry_->Range(members_, PathPrefixEnd(members_)));
     rows_.clear();
     for (Registry::Row& row : rows) {
       row.value = Trimmed(std::move(row.value));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/strings.h"
 
 namespace strata::peer {
 namespace {
@@ -31,24 +32,6 @@ std::pair<int, int> VersionIn(const HttpRequest& request,
   return MajorMinor(value == nullptr || value->empty() ? kNoVersion : *value);
 }
 
-std::string Join(const std::vector<std::string>& parts) {
-  std::string joined;
-  for (const std::string& part : parts) {
-    joined += (joined.empty() ? "" : ",") + part;
-  }
-  return joined;
-}
-
-std::vector<std::string> Split(std::string_view text) {
-  std::vector<std::string> parts;
-  while (true) {
-    const size_t comma = text.find(',');
-    parts.emplace_back(text.substr(0, comma));
-    if (comma == std::string_view::npos) return parts;
-    text.remove_prefix(comma + 1);
-  }
-}
-
 }  // namespace
 
 std::vector<HttpRequest::Header> RequestHeaders(const PeerIdentity& self,
@@ -60,7 +43,7 @@ std::vector<HttpRequest::Header> RequestHeaders(const PeerIdentity& self,
       {std::string(kClusterHeader), HexId(self.cluster.value())}};
   if (to.has_value()) headers.emplace_back("X-Raft-To", HexId(to->value()));
   if (!self.peer_urls.empty()) {
-    headers.emplace_back("X-PeerURLs", Join(self.peer_urls));
+    headers.emplace_back("X-PeerURLs", JoinCommas(self.peer_urls));
   }
   return headers;
 }
@@ -129,7 +112,7 @@ std::optional<Sender> SenderOf(const HttpRequest& request) {
   if (from == nullptr || urls == nullptr || urls->empty()) return std::nullopt;
   const auto id = ParseHexId(*from);
   if (!id.has_value()) return std::nullopt;
-  return Sender{MemberId(*id), Split(*urls)};
+  return Sender{MemberId(*id), SplitCommas(*urls)};
 }
 
 }  // namespace strata::peer
