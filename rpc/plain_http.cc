@@ -284,7 +284,9 @@ void PlainHttp::ReadInTime(bool serializable,
 
 std::string PlainHttp::VersionText() const {
   const std::string version = options_.node->level().ClusterVersion();
-  Json text = {{"etcdserver", version}, {"etcdcluster", version}};
+  const std::string cluster = options_.node->membership().cluster_version;
+  Json text = {{"etcdserver", version},
+               {"etcdcluster", cluster.empty() ? "not_decided" : cluster}};
   if (options_.node->level().StoresStorageVersion()) text["storage"] = version;
   return text.dump();
 }

@@ -98,6 +98,10 @@ void MaintenanceService::Status(etcdserverpb::StatusRequest*, Reply reply) {
   }
   if (node_->level().StoresStorageVersion()) {
     response.set_storageversion(node_->level().ClusterVersion());
+    response.set_dbsizequota(node_->stats().quota_bytes);
+    const auto downgrade = node_->downgrade();
+    response.mutable_downgradeinfo()->set_enabled(downgrade.enabled);
+    response.mutable_downgradeinfo()->set_targetversion(downgrade.target);
   }
   reply(response.SerializeAsString());
 }
@@ -194,7 +198,7 @@ void MaintenanceService::Downgrade(etcdserverpb::DowngradeRequest* request,
     case etcdserverpb::DowngradeRequest::CANCEL:
       return node_->CancelDowngrade(done);
     default:
-      return done(UnimplementedError("etcdserver: unknown method"));
+      return done(strata::Status(Code::kUnknown, "etcdserver: unknown method"));
   }
 }
 

@@ -115,7 +115,7 @@ Status Cluster::CheckAdd(const raft::ConfChange& change) const {
   for (const auto& [id, other] : membership_.members) {
     learners += other.is_learner ? 1 : 0;
   }
-  return learners < kMaxLearners ? Status::Ok() : errors::TooManyLearners();
+  return learners < max_learners_ ? Status::Ok() : errors::TooManyLearners();
 }
 
 Status Cluster::CheckUrls(const MemberRecord& member) const {
@@ -187,6 +187,7 @@ void Cluster::SetVersion(const std::string& version, Store* store) {
 
 // As etcd: {"target-version":"3.4.0","enabled":true}
 void Cluster::SetDowngrade(const Downgrade& downgrade, Store* store) {
+  ++downgrade_requests_;
   if (store == nullptr) return;  // Restore has it
   const std::lock_guard lock(mutex_);
   downgrade_ = downgrade;

@@ -1,6 +1,8 @@
 #ifndef STRATA_SERVER_CLUSTER_H_
 #define STRATA_SERVER_CLUSTER_H_
 
+#include <atomic>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -32,7 +34,10 @@ struct Downgrade {
 class Cluster {
  public:
   Cluster() = default;
-  explicit Cluster(Membership start) : membership_(std::move(start)) {}
+  // All members must have the same `max_learners`, or they disagree on a
+  // change.
+  explicit Cluster(Membership start, size_t max_learners = kMaxLearners)
+      : max_learners_(max_learners), membership_(std::move(start)) {}
 
   // Applies what concerns the cluster; other commands change nothing. `store`
   // gets the same change in its tables; null while entries are replayed that
@@ -52,6 +57,8 @@ class Cluster {
 
   Membership membership() const;
   Downgrade downgrade() const;
+  // How many requests of downgrades, or of their ends, have been applied.
+  uint64_t downgrade_requests() const { return downgrade_requests_; }
   std::optional<MemberRecord> Find(MemberId id) const;
   bool IsRemoved(MemberId id) const;
   bool IsLearner(MemberId id) const;
@@ -70,9 +77,11 @@ class Cluster {
   void SetDowngrade(const Downgrade& downgrade, Store* store);
   void SaveMember(const MemberRecord& member, Store* store);
 
+  const size_t max_learners_ = kMaxLearners;
   mutable std::mutex mutex_;
   Membership membership_;  // guarded by mutex_
   Downgrade downgrade_;    // guarded by mutex_
+  std::atomic<uint64_t> downgrade_requests_ = 0;
 };
 
 }  // namespace strata

@@ -33,7 +33,7 @@ NodeImpl::NodeImpl(const NodeOptions& options, const NodeWorld& world,
       level_(dir->level),
       slow_log_(options.warning_apply_duration, world.loop, world.logger),
       ids_(dir->member, world.loop->WallNow()),
-      cluster_(dir->snapshot_membership),
+      cluster_(dir->snapshot_membership, options.max_learners),
       lessor_(
           world.loop,
           [this](LeaseId id, auto done) { ProposeRevoke(id, std::move(done)); },

@@ -110,6 +110,9 @@ struct NodeOptions {
   // A start without a leader does not wait for the whole election timeout, once
   // enough others are there.
   bool initial_election_tick_advance = true;
+  // How often the leader looks at all members' versions.
+  Duration downgrade_check_period = std::chrono::seconds(5);
+  size_t max_learners = 1;
   // A leader makes learners voters as soon as they can be.
   bool auto_promote_learners = false;
   // For tests.

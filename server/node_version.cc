@@ -14,7 +14,6 @@
 namespace strata {
 namespace {
 
-constexpr Duration kLookPeriod = std::chrono::seconds(5);  // as etcd's
 // Of a new cluster whose members are not all known after some looks.
 constexpr char kLeastVersion[] = "3.0.0";
 constexpr Duration kFirstPeriod = std::chrono::milliseconds(500);
@@ -50,7 +49,7 @@ std::string ToVersion(const Release& release) {
 }  // namespace
 
 void NodeImpl::WatchVersions() {
-  Later(kLookPeriod, [this] { WatchVersions(); });
+  Later(options_.downgrade_check_period, [this] { WatchVersions(); });
   LookAtVersions();
 }
 

@@ -23,12 +23,15 @@ Snapshotter::Snapshotter(const NodeOptions& options, const NodeWorld& world,
       last_(last) {}
 
 void Snapshotter::Applied(LogIndex index, Term term) {
-  if (index - last_ <= snapshot_count_) return;
+  const uint64_t requests = cluster_->downgrade_requests();
+  due_ = due_ || requests != std::exchange(downgrade_requests_, requests);
+  if (!due_ && index - last_ <= snapshot_count_) return;
   {
     const std::lock_guard lock(mutex_);
     if (busy_ || stopped_) return;
     busy_ = true;
   }
+  due_ = false;
   last_ = index;
   Take({index, term, cluster_->membership(), cluster_->conf_state()});
 }

@@ -18,7 +18,9 @@ namespace strata {
 // backend, then a `.snap` file with the cluster's members, then a record of it
 // in the log, then lets go of log segments and files that are not needed any
 // more. One at a time, in the background; a failed one is tried again later.
-// Must be stopped, or its loops have ended, before it is destroyed.
+// Also after a request that begins or ends a downgrade: etcd 3.4 cannot read
+// it, so it must not be in the part of the log that the next start goes
+// through. Must be stopped, or its loops have ended, before it is destroyed.
 class Snapshotter {
  public:
   // All outlive the snapshotter; `last` is the newest snapshot's index.
@@ -62,7 +64,10 @@ class Snapshotter {
   Replicator* const replicator_;
   NodeCounters* const counters_;
 
-  LogIndex last_;  // taken or tried; bound to the node's loop
+  // Bound to the node's loop.
+  LogIndex last_;                    // taken or tried
+  uint64_t downgrade_requests_ = 0;  // that have led to one
+  bool due_ = false;                 // whatever the count
 
   std::mutex mutex_;
   std::condition_variable idle_;

@@ -208,21 +208,34 @@ HttpRoute GetRoute(std::string path, std::function<HttpResponse()> get) {
       });
 }
 
-// Members of 3.4 do not have it.
-HttpResponse DowngradeEnabled(const Node& node) {
-  if (node.level() < Level::V3_5()) return Text(404, "404 page not found");
-  return WithCluster(node,
-                     {.status = 200,
-                      .headers = {{"Content-Type", "text/plain"}},
-                      .body = node.downgrade().enabled ? "true" : "false"});
+// Members of 3.4 do not have it. As of now, not of what this one knows.
+void DowngradeEnabled(Node* node, const HttpRequest& request,
+                      const HttpReply& reply) {
+  if (node->level() < Level::V3_5()) {
+    return reply(Text(404, "404 page not found"));
+  }
+  if (request.method != "GET") return reply(MethodNotAllowed("GET"));
+  node->ReadIndex([node, reply](const Status& read) {
+    if (!read.ok()) {
+      return reply(WithCluster(
+          *node, Text(500, "failed linearized read: " + read.message())));
+    }
+    reply(WithCluster(*node,
+                      {.status = 200,
+                       .headers = {{"Content-Type", "text/plain"}},
+                       .body = node->downgrade().enabled ? "true" : "false"}));
+  });
 }
 
 }  // namespace
 
 std::vector<HttpRoute> MemberRoutes(Node* node, Loop* worker) {
   return {
-      GetRoute("/downgrade/enabled",
-               [node] { return DowngradeEnabled(*node); }),
+      WholeBodyRoute("/downgrade/enabled", kMaxBodyBytes,
+                     [node](const HttpRequest& request, const std::string&,
+                            const HttpReply& reply) {
+                       DowngradeEnabled(node, request, reply);
+                     }),
       WholeBodyRoute(
           "/members/hashkv", kMaxBodyBytes,
           [node, worker](const HttpRequest& request, const std::string& body,
