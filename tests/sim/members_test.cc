@@ -190,6 +190,46 @@ TEST_F(MembersTest, ALeaderWithAFullDiskHandsOver) {
             cluster_.Leader()->node()->store()->revision());
 }
 
+// --- the first election after a start ---
+
+// When the first vote is asked for after all members have been started anew.
+Duration FirstCampaign(uint64_t seed, bool advance) {
+  ClusterOptions options;
+  options.seed = seed;
+  options.node.initial_election_tick_advance = advance;
+  Cluster cluster(options);
+  CHECK_OK(cluster.StartAll());
+  CHECK(cluster.WaitForLeader() != nullptr);
+  for (size_t i = 0; i < cluster.size(); ++i) cluster.member(i).Kill();
+  const Time start = cluster.world().Now();
+  std::optional<Duration> first;
+  cluster.network().SetObserver([&](const raft::Message& message, Time sent) {
+    if (message.type == raft::MessageType::kPreVote && !first) {
+      first = sent - start;
+    }
+  });
+  CHECK_OK(cluster.StartAll());
+  CHECK(cluster.RunUntil([&] { return first.has_value(); }, seconds(10)));
+  return *first;
+}
+
+// --initial-election-tick-advance: all but two ticks of the election timeout
+// are taken as gone once a quorum is connected; else it is waited out.
+TEST(ElectionTickAdvance, IsMadeOnlyIfAskedFor) {
+  const NodeOptions defaults;
+  const Duration tick = defaults.heartbeat_interval;
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    const Duration waited = FirstCampaign(seed, /*advance=*/false);
+    const Duration advanced = FirstCampaign(seed, /*advance=*/true);
+    EXPECT_GE(waited, defaults.election_timeout - tick) << "seed " << seed;
+    EXPECT_LE(waited, 2 * defaults.election_timeout) << "seed " << seed;
+    // The random part of the timeout is the same in both.
+    EXPECT_GE(waited - advanced, defaults.election_timeout - 3 * tick)
+        << "seed " << seed;
+    EXPECT_GE(advanced, tick) << "seed " << seed;
+  }
+}
+
 // --- the cluster's version ---
 
 class VersionTest : public MembersTest {
