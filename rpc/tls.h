@@ -42,6 +42,9 @@ struct TlsOptions {
   std::vector<std::string> cipher_suites = {};  // Go's names; of TLS 1.2
   TlsVersion min_version = TlsVersion::k12;
   TlsVersion max_version = TlsVersion::kUnset;
+  // Servers that we connect to must show a certificate for it, wherever they
+  // are; empty: for the host that was dialled.
+  std::string server_name = {};
   // Ours is self-signed, and so may be those of servers that we connect to.
   bool self_signed = false;
 
@@ -88,6 +91,10 @@ class TlsConfig {
   // Whether a client's certificate, verified already, is also one of those that
   // the options allow.
   bool Allows(x509_st* certificate) const;
+  // Whom the server at `host` has to be.
+  const std::string& ServerName(const std::string& host) const {
+    return options_.server_name.empty() ? host : options_.server_name;
+  }
   bool IsRevoked(x509_st* certificate) const;
 
  private:

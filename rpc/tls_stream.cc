@@ -39,7 +39,8 @@ class OpensslStream : public TlsStream {
     SSL_set_accept_state(ssl_.get());
   }
 
-  void Connect(const std::string& host) {
+  void Connect(const std::string& dialled) {
+    const std::string& host = config_->ServerName(dialled);
     if (IsAddress(host)) {
       X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), host.c_str());
     } else {

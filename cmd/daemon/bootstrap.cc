@@ -69,4 +69,11 @@ Status FindCluster(const BootstrapFlags& flags, const Pause& pause,
   return FindByDiscovery(flags.discovery, pause, options, logger);
 }
 
+std::string PeerServerName(const BootstrapFlags& flags,
+                           const std::string& initial_cluster,
+                           const TlsOptions& tls) {
+  const bool https = initial_cluster.find("https://") != std::string::npos;
+  return https && tls.trusted_ca_file.empty() ? flags.srv_domain : "";
+}
+
 }  // namespace strata

@@ -10,7 +10,8 @@ void AddBootstrapFlags(BootstrapFlags* target, FlagSet* flags) {
   DiscoveryOptions* const v3 = &target->discovery;
   flags->Add(TextFlag("discovery-srv", &target->srv_domain,
                       "DNS domain whose SRV records name the members of a new "
-                      "cluster."));
+                      "cluster; without --peer-trusted-ca-file also whom their "
+                      "certificates must be for while it is made."));
   flags->Add(TextFlag("discovery-srv-name", &target->srv_name,
                       "What stands behind _etcd-server- in the names of those "
                       "records."));

@@ -42,28 +42,45 @@ Status Join(peer::HttpClient* client, bool join_existing, NodeOptions* options,
 
 }  // namespace
 
-PeerPort::PeerPort(TlsContext* tls, CombiningLoop* node_loop, Logger* logger,
-                   const SnapshotSendOptions& snapshots)
-    : tls_(tls),
+PeerPort::PeerPort(std::unique_ptr<TlsContext> tls, CombiningLoop* node_loop,
+                   Logger* logger, const SnapshotSendOptions& snapshots)
+    : tls_(std::move(tls)),
       logger_(logger),
-      transport_(peer::PeerTransport::New(logger, tls, snapshots,
+      transport_(peer::PeerTransport::New(logger, tls_.get(), snapshots,
                                           {.node = node_loop, .log = &log_})),
       leader_client_(peer::NewLeaderClient(transport_.get())) {}
 
 PeerPort::~PeerPort() { Shutdown(); }
 
 StatusOr<std::unique_ptr<PeerPort>> PeerPort::Prepare(
-    const StratadOptions& options, const Pause& pause, TlsContext* tls,
-    CombiningLoop* node_loop, NodeOptions* node, Logger* logger) {
-  std::unique_ptr<PeerPort> port(
-      new PeerPort(tls, node_loop, logger, node->snapshot_send));
-  port->strict_ = node->strict_reconfig_check;
-  if (!Env::Posix()->Exists(DataPaths(*node).wal)) {
+    const StratadOptions& options, const Pause& pause, CombiningLoop* node_loop,
+    NodeOptions* node, Logger* logger) {
+  TlsFlags flags = options.peer_tls;
+  const auto open_tls = [&] {
+    return OpenTls(flags, options.tls, options.peer_urls,
+                   JoinPath(options.node.data_dir, "fixtures/peer"),
+                   Env::Posix(), node_loop->WallNow(), logger);
+  };
+  // First: with files that are of no use nobody is told of this member.
+  ASSIGN_OR_RETURN(std::unique_ptr<TlsContext> tls, open_tls());
+  const bool is_new = !Env::Posix()->Exists(DataPaths(*node).wal);
+  if (is_new) {
     RETURN_IF_ERROR(FindCluster(options.bootstrap, pause, node, logger));
-    RETURN_IF_ERROR(
-        Join(port->transport_->client(), options.join_existing, node, logger));
+    flags.options.server_name =
+        PeerServerName(options.bootstrap, node->initial_cluster, flags.options);
+    if (!flags.options.server_name.empty()) {
+      ASSIGN_OR_RETURN(tls, open_tls());
+    }
   } else if (options.bootstrap.any()) {
     logger->Info("there are data: who is in the cluster is not looked for");
+  }
+  std::unique_ptr<PeerPort> port(
+      new PeerPort(std::move(tls), node_loop, logger, node->snapshot_send));
+  port->strict_ = node->strict_reconfig_check;
+  port->reuse_port_ = options.reuse_port;
+  if (is_new) {
+    RETURN_IF_ERROR(
+        Join(port->transport_->client(), options.join_existing, node, logger));
   }
   return port;
 }
@@ -103,13 +120,14 @@ Status PeerPort::Serve(const std::vector<ListenUrl>& urls, Node* node,
     addresses.push_back({.address = url.address,
                          .http = server_.get(),
                          .plain = !url.tls,
-                         .tls = url.tls ? tls_ : nullptr});
+                         .tls = url.tls ? tls_.get() : nullptr});
     logger_->Info("serving peer traffic", {{"url", url.url}});
   }
-  ASSIGN_OR_RETURN(
-      front_, Front::Start(&thread_,
-                           {.listen = {.env = Env::Posix(), .logger = logger_}},
-                           addresses));
+  ASSIGN_OR_RETURN(front_, Front::Start(&thread_,
+                                        {.listen = {.env = Env::Posix(),
+                                                    .logger = logger_,
+                                                    .reuse_port = reuse_port_}},
+                                        addresses));
   return Status::Ok();
 }
 

@@ -25,10 +25,9 @@ class PeerPort {
  public:
   // A new member finds its cluster first, asks it who is in it if it joins one,
   // and puts what it has learned into `node`. Blocks; `pause` says when to give
-  // up. `tls` outlives the port; null: there is no https. So does the node's
-  // loop.
+  // up. The node's loop outlives the port.
   static StatusOr<std::unique_ptr<PeerPort>> Prepare(
-      const StratadOptions& options, const Pause& pause, TlsContext* tls,
+      const StratadOptions& options, const Pause& pause,
       CombiningLoop* node_loop, NodeOptions* node, Logger* logger);
   ~PeerPort();
 
@@ -48,12 +47,13 @@ class PeerPort {
   ClusterServiceOptions ClusterOptions();
 
  private:
-  PeerPort(TlsContext* tls, CombiningLoop* node_loop, Logger* logger,
-           const SnapshotSendOptions& snapshots);
+  PeerPort(std::unique_ptr<TlsContext> tls, CombiningLoop* node_loop,
+           Logger* logger, const SnapshotSendOptions& snapshots);
 
-  TlsContext* const tls_;  // null: no https
+  const std::unique_ptr<TlsContext> tls_;  // null: no https
   Logger* const logger_;
   bool strict_ = true;  // --strict-reconfig-check
+  bool reuse_port_ = false;
   CombiningLoop log_{"log"};
   const std::unique_ptr<peer::PeerTransport> transport_;
   const std::unique_ptr<LeaderClient> leader_client_;

@@ -8,6 +8,7 @@
 #include "base/combining_loop.h"
 #include "base/env.h"
 #include "base/loop.h"
+#include "base/strings.h"
 #include "cmd/daemon/client_ports.h"
 #include "cmd/daemon/peer_port.h"
 #include "rpc/services.h"
@@ -20,22 +21,14 @@ namespace {
 // Calls that have not ended this long after the signal are cut off.
 constexpr Duration kGrace = std::chrono::seconds(10);
 
-std::string Join(const std::vector<std::string>& parts) {
-  std::string joined;
-  for (const std::string& part : parts) {
-    joined += (joined.empty() ? "" : ",") + part;
-  }
-  return joined;
-}
-
 void LogStart(const StratadOptions& options, Logger* logger) {
   for (const std::string& warning : options.warnings) logger->Warn(warning);
-  logger->Info(
-      "starting strata",
-      {{"name", options.node.name},
-       {"data-dir", options.node.data_dir},
-       {"listen-client-urls", Join(options.listen_client_urls)},
-       {"advertise-client-urls", Join(options.node.advertise_client_urls)}});
+  logger->Info("starting strata",
+               {{"name", options.node.name},
+                {"data-dir", options.node.data_dir},
+                {"listen-client-urls", JoinCommas(options.listen_client_urls)},
+                {"advertise-client-urls",
+                 JoinCommas(options.node.advertise_client_urls)}});
   if (!options.node.fsync) {
     logger->Warn("--unsafe-no-fsync: a power loss will lose data");
   }
@@ -62,6 +55,20 @@ Status ServePeers(const StratadOptions& options, PeerPort* peers, Node* node,
     RETURN_IF_ERROR(peers->CheckHashes(node));
   }
   return peers->Serve(options.peer_urls, node, worker);
+}
+
+// As --bootstrap-defrag-threshold-megabytes; it goes on while we serve.
+void ShrinkAtStart(const StratadOptions& options, Node* node, Logger* logger) {
+  const BackendSizes sizes = node->store()->Sizes();
+  const uint64_t least = options.defrag_at_start_megabytes << 20;
+  if (least == 0 || sizes.file_bytes < sizes.in_use_bytes + least) return;
+  logger->Info("making the backend's file shorter",
+               {{"bytes", sizes.file_bytes}, {"in-use", sizes.in_use_bytes}});
+  node->store()->Shrink(nullptr, [logger](const auto& progress) {
+    if (progress.ok()) return;
+    logger->Warn("could not make the backend's file shorter",
+                 {{"error", progress.status()}});
+  });
 }
 
 // Serves an open node.
@@ -93,15 +100,10 @@ Status Serve(const StratadOptions& options, Logger* logger,
   ASSIGN_OR_RETURN(const std::unique_ptr<TlsContext> tls,
                    OpenClientTls(options, loop.WallNow(), logger));
   NodeOptions node_options = options.node;
-  std::unique_ptr<TlsContext> peer_tls;
   std::unique_ptr<PeerPort> peers;
   if (options.serve_peers) {
-    ASSIGN_OR_RETURN(peer_tls,
-                     OpenTls(options.peer_tls, options.tls, options.peer_urls,
-                             JoinPath(options.node.data_dir, "fixtures/peer"),
-                             Env::Posix(), loop.WallNow(), logger));
-    ASSIGN_OR_RETURN(peers, PeerPort::Prepare(options, pause, peer_tls.get(),
-                                              &loop, &node_options, logger));
+    ASSIGN_OR_RETURN(
+        peers, PeerPort::Prepare(options, pause, &loop, &node_options, logger));
   }
   const auto flusher = NewThreadedLoop("flusher");
   const auto background = NewThreadedLoop("background");
@@ -123,6 +125,7 @@ Status Serve(const StratadOptions& options, Logger* logger,
   if (peers != nullptr) peers->AddTo(&world);
   ASSIGN_OR_RETURN(const std::unique_ptr<Node> node,
                    Node::Open(node_options, world));
+  ShrinkAtStart(options, node.get(), logger);
   auto copier = NewThreadedLoop("copier", ThreadPriority::kLow);
   auto claims = NewThreadedLoop("claims");
   Status served = ServePeers(options, peers.get(), node.get(), worker.get());

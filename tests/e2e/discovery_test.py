@@ -68,8 +68,9 @@ class DnsServer(threading.Thread):
 class Finder(cluster.Member):
     """A member that is not told who its cluster is."""
 
-    def __init__(self, name, finding, flags=()):
-        super().__init__(STRATAD, name, flags=[*finding, *flags], level="3.5")
+    def __init__(self, name, finding, flags=(), scheme="http", environment=()):
+        super().__init__(STRATAD, name, flags=[*finding, *flags], level="3.5", scheme=scheme)
+        self.environment = {**server.clean_environment(), **dict(environment)}
 
     def launch(self):
         command = [
@@ -81,7 +82,7 @@ class Finder(cluster.Member):
         ]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=server.clean_environment())
+                                            env=self.environment)
 
 
 class DiscoveryTest(unittest.TestCase):
@@ -148,6 +149,41 @@ class DiscoveryTest(unittest.TestCase):
         del records["_etcd-server._tcp.strata.test", SRV]
         records["_etcd-server-ssl._tcp.strata.test", SRV] = [(member.peer_port, "localhost")]
         self.refused(member, "scheme mismatch with expected peer")
+
+    def secure_members(self, authority, host, flags):
+        """Three that find each other, with a certificate for `host`; the system trusts the authority."""
+        records = {("localhost", A): ["127.0.0.1"]}
+        _, finding = self.dns(records)
+        pair = authority.issue(host, hosts=[host])
+        members = [Finder(f"m{number}", finding,
+                          [f"--peer-cert-file={pair.cert}", f"--peer-key-file={pair.key}", *flags],
+                          scheme="https", environment={"SSL_CERT_FILE": str(authority.cert)})
+                   for number in range(3)]
+        records["_etcd-server-ssl._tcp.strata.test", SRV] = [(member.peer_port, "localhost.") for member in members]
+        return members
+
+    def test_srv_records_and_whom_certificates_are_for(self):
+        directory = server.scratch("strata-discovery-")
+        self.addCleanup(shutil.rmtree, directory)
+        authority = certificates.Authority(directory / "ca")
+        # As etcd: for the domain, and not for the host, if no authority is named.
+        self.start(self.secure_members(authority, "strata.test", []))
+        self.check_cluster(3)
+        wrong = self.secure_members(authority, "localhost", [])
+        self.some.gone += wrong
+        for member in wrong:
+            member.launch()
+        wrong[0].wait("a refusal", lambda: "hostname mismatch" in wrong[0].log())
+        self.assertFalse(any(member.healthy() for member in wrong))
+        # For the host, if one is; and whenever a member starts again.
+        self.some.gone += self.some.members
+        self.some.members = []
+        named = self.secure_members(authority, "localhost", [f"--peer-trusted-ca-file={authority.cert}"])
+        self.start(named)
+        self.check_cluster(3)
+        named[0].stop()
+        named[0].start()
+        self.check_cluster(3)
 
     # --- a token in another cluster ---
 
