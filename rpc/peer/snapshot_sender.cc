@@ -131,8 +131,8 @@ void SnapshotSender::Wait(Duration delay) {
   over->get_future().wait_for(2 * delay);
 }
 
-// How much of it the other end has kept.
-uint64_t SnapshotSender::AskProgress(const std::string& name) {
+// How much of it the other end has kept; nothing if it does not say, as etcd.
+std::optional<uint64_t> SnapshotSender::AskProgress(const std::string& name) {
   FetchRequest request;
   request.url = options_.urls->Pick();
   request.path = "/raft/snapshot/progress/" + name;
@@ -142,17 +142,20 @@ uint64_t SnapshotSender::AskProgress(const std::string& name) {
   if (Begin(std::move(request), [answer](auto response) {
         answer->set_value(std::move(response));
       }) == nullptr) {
-    return 0;
+    return std::nullopt;
   }
   const StatusOr<HttpResponse> response = answer->get_future().get();
   uint64_t bytes = 0;
-  if (!response.ok() || response->status != 200) return 0;
+  if (!response.ok() || response->status != 200) return std::nullopt;
   const std::string& text = response->body;
   std::from_chars(text.data(), text.data() + text.size(), bytes);
   return bytes;
 }
 
 Status SnapshotSender::SendAll(const OutgoingSnapshot& snapshot, bool ours) {
+  // Who has just been added may need a snapshot before it has given us a
+  // stream, which would have said it.
+  ours = ours || AskProgress("none").has_value();
   const raft::SnapshotMetadata& metadata = snapshot.message.snapshot->metadata;
   // Another image of the same entry may have other bytes.
   const std::string name =
@@ -165,7 +168,7 @@ Status SnapshotSender::SendAll(const OutgoingSnapshot& snapshot, bool ours) {
     if (stopped()) break;
     Wait(delay);
     delay *= 2;
-    const uint64_t offset = AskProgress(name);
+    const uint64_t offset = AskProgress(name).value_or(0);
     options_.logger->Info("a snapshot is sent on after a break",
                           {{"from-byte", offset}});
     outcome = SendFrom(snapshot, ours, name, offset);

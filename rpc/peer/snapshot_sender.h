@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/logger.h"
@@ -33,8 +34,9 @@ class SnapshotSender {
   explicit SnapshotSender(Options options) : options_(std::move(options)) {}
   ~SnapshotSender() { Stop(); }
 
-  // `snapshot.done` is called from the thread. `ours`: the other end is a
-  // member of ours, which reads zstd and lets us go on after a break.
+  // `snapshot.done` is called from the thread. `ours`: the other end is known
+  // to be a member of ours, which reads zstd and lets us go on after a break;
+  // else it is asked.
   void Send(OutgoingSnapshot snapshot, bool ours);
   // Cuts what is on its way; every `done` has been called. Blocks.
   void Stop();
@@ -48,7 +50,7 @@ class SnapshotSender {
   Status SendAll(const OutgoingSnapshot& snapshot, bool ours);
   Outcome SendFrom(const OutgoingSnapshot& snapshot, bool ours,
                    const std::string& name, uint64_t offset);
-  uint64_t AskProgress(const std::string& name);
+  std::optional<uint64_t> AskProgress(const std::string& name);
   void Wait(Duration delay);
   bool stopped();
   std::shared_ptr<Fetch> Begin(

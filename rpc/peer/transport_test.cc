@@ -498,6 +498,20 @@ TEST_F(TransportTest, SnapshotsArriveWhole) {
   EXPECT_EQ(two_.inbox.messages[0], Snapshot(0, nullptr).message);
 }
 
+// Nor does it take a stream to know that the other is ours.
+TEST_F(TransportTest, SnapshotsToWhoIsNewAreCompressedToo) {
+  one_.transport->SetPeer(MemberId(2), {relay_.url()});
+  std::atomic<int> outcome = -1;
+  constexpr size_t kBytes = 10'000'000;
+  one_.transport->SendSnapshot(Snapshot(kBytes, [&](bool ok) {
+    one_.inbox.Change([&] { outcome = ok ? 1 : 0; });
+  }));
+  ASSERT_TRUE(one_.inbox.Await([&] { return outcome != -1; }));
+  EXPECT_EQ(outcome, 1);
+  EXPECT_EQ(two_.inbox.received, kBytes);
+  EXPECT_LT(relay_.bytes(), kBytes / 4);
+}
+
 // A connection that breaks is no reason to begin anew.
 TEST_F(TransportTest, SnapshotsGoOnAfterABreak) {
   Connect();
