@@ -34,8 +34,8 @@ QUOTA = "--quota-backend-bytes=8000000000"
 
 
 class Run(million.Run):
-    def bench_command(self, member, op, flags):
-        return [self.args.bench, f"--op={op}", f"--target={member.address}", f"--keys={self.args.keys}",
+    def bench_command(self, member, op, flags, keys=None):
+        return [self.args.bench, f"--op={op}", f"--target={member.address}", f"--keys={keys or self.args.keys}",
                 f"--key-bytes={million.KEY_BYTES}", f"--value-bytes={VALUE_BYTES}",
                 f"--server-pid={member.process.pid}", *flags]
 

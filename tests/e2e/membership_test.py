@@ -181,6 +181,47 @@ def a_pair_is_repaired(stratad, survivor, alone):
         some.check_equal()
 
 
+def two_members_are_repaired(stratad):
+    """One of two is lost: nothing that was acknowledged is, and it cannot disturb
+    what comes after it, even with its old directory."""
+    with cluster.Cluster([stratad] * 2, flags=FLAGS) as some:
+        fill(some.leader(), 0, 130)
+        keeper, lost = some.leader(), some.follower()
+        lost.kill()
+        check(keeper.ctl("put", "a", "b", "--command-timeout=1s").returncode != 0, "one of two took a put")
+        check(keeper.must("get", "key0", "--consistency=s", "--print-value-only") == "value115\n", "no reads")
+        # Nobody can agree to its removal: only the flag helps.
+        must_fail(keeper.ctl("member", "remove", f"{member_of(keeper, lost):x}", "--command-timeout=1s"), "")
+        keeper.kill()
+        some.members, some.gone = [keeper], [lost]
+        keeper.flags = keeper.flags + ["--force-new-cluster"]
+        keeper.start()
+        check(len(keeper.must("member", "list").splitlines()) == 1, "the lost one is a member")
+        for number in range(107, 130):
+            read = keeper.must("get", f"key{number % 23}", "--print-value-only")
+            check(read == f"value{number}\n", f"an acknowledged put is gone: {read}")
+        keeper.flags = keeper.flags[:-1]
+        keeper.stop()
+        keeper.start()
+        # Two again, and as many can be lost as before: none.
+        fresh = some.add(stratad)
+        some.promote(fresh)
+        fill(fresh, 130, 30)
+        some.check_equal()
+        lost.launch()
+        cluster.wait("the lost one's end", lambda: lost.process.poll() is not None, 20, lost.log_tail)
+        check(lost.process.returncode == 1 and "permanently removed" in lost.log(), lost.log_tail())
+        fill(keeper, 160, 10)
+        some.check_equal()
+        check(len(keeper.must("member", "list").splitlines()) == 2, "not two")
+
+
+def member_of(asked, member):
+    """The id of `member`, which may be down, as `asked` knows it."""
+    listed = json.loads(asked.must("member", "list", "--write-out=json"))["members"]
+    return next(one["ID"] for one in listed if one["name"] == member.name)
+
+
 def a_learner_alone_becomes_a_voter(stratad):
     with cluster.Cluster([stratad]) as some:
         first = some.members[0]
@@ -269,6 +310,7 @@ def main():
         "auto": lambda: learners_are_promoted_when_asked(stratad),
         "force-ours": lambda: a_pair_is_repaired(stratad, stratad, stratad),
         "force-etcd": lambda: a_pair_is_repaired(stratad, server.ETCD, stratad),
+        "two": lambda: two_members_are_repaired(stratad),
         "force-learner": lambda: a_learner_alone_becomes_a_voter(stratad),
     }
     for name, step in steps.items():
