@@ -90,8 +90,9 @@ Status ClientPorts::Start(const StratadOptions& options) {
                                              streams, parts_.timer, &plain_));
   metrics_ = HttpServer::New(
       &thread_, WithAccess(options.http.access, plain_.MetricsRoutes()));
-  const FrontOptions front = {
-      .listen = {.env = Env::Posix(), .logger = parts_.logger}};
+  const FrontOptions front = {.listen = {.env = Env::Posix(),
+                                         .logger = parts_.logger,
+                                         .reuse_port = options.reuse_port}};
   ASSIGN_OR_RETURN(front_, Front::Start(&thread_, front, Addresses(options)));
   LogServing(options);
   return Status::Ok();

@@ -6,9 +6,12 @@
 #include <utility>
 
 #include "base/memory.h"
+#include "base/strings.h"
 #include "cmd/daemon/config_file.h"
+#include "cmd/daemon/feature_gates.h"
 #include "cmd/daemon/flag_kinds.h"
 #include "cmd/daemon/flag_set.h"
+#include "cmd/daemon/idle_flags.h"
 #include "cmd/daemon/tls_flags.h"
 #include "cmd/daemon/values.h"
 
@@ -43,9 +46,37 @@ constexpr std::string_view kVersionText =
 constexpr uint64_t kMinPageBytes = 1024;
 constexpr uint64_t kMaxPageBytes = 65536;
 
+// Of how calls are taken and answered.
+void AddGrpcFlags(GrpcServerOptions* grpc, FlagSet* flags) {
+  flags->Add(NumberFlag("max-request-bytes", &grpc->max_request_bytes,
+                        "Bytes of a request, at most."));
+  flags->Add(NumberFlag("max-concurrent-streams", &grpc->max_concurrent_streams,
+                        "Calls at a time on one connection, at most."));
+  flags->Add(DurationFlag("grpc-keepalive-min-time", &grpc->keepalive_min_time,
+                          "5s", "Clients that ping more often are closed."));
+  flags->Add(DurationFlag("grpc-keepalive-interval", &grpc->keepalive_interval,
+                          "2h", "How often clients are pinged (0: never)."));
+  flags->Add(
+      DurationFlag("grpc-keepalive-timeout", &grpc->keepalive_timeout, "20s",
+                   "A client that does not answer a ping is closed after."));
+  Flag memory = NumberFlag("grpc-memory-bytes", &grpc->memory_bytes,
+                           "Strata's own: memory for requests and answers of "
+                           "calls together, above which calls are refused; 0: "
+                           "no bound.");
+  memory.shown_default = "a quarter of what is free at the start";
+  flags->Add(std::move(memory));
+  flags->Add(NumberFlag("grpc-threads", &grpc->threads,
+                        "Strata's own: threads that serve calls; by default "
+                        "one for every two processors."));
+  flags->Add(DurationFlag(
+      "idle-poll-time", &grpc->idle_poll_time, "0s",
+      "Strata's own: for so long after a call, two processors poll rather than "
+      "sleep (0: never), which takes their idle time and makes a single "
+      "client's calls quicker."));
+}
+
 void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
   NodeOptions* const node = &options->node;
-  GrpcServerOptions* const grpc = &options->grpc;
   flags->Group("Member");
   flags->Add(TextFlag("name", &node->name, "Human-readable name."));
   Flag data_dir = TextFlag("data-dir", &node->data_dir,
@@ -57,7 +88,8 @@ void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
   flags->Add(NumberFlag("snapshot-count", &node->snapshot_count,
                         "Log entries between raft snapshots."));
   for (const char* flag :
-       {"experimental-snapshot-catchup-entries", "snapshot-catchup-entries"}) {
+       {"experimental-snapshot-catch-up-entries",
+        "experimental-snapshot-catchup-entries", "snapshot-catchup-entries"}) {
     flags->Add(NumberFlag(flag, &node->snapshot_catch_up_entries,
                           "Log entries kept behind a raft snapshot, for "
                           "followers that are slow."));
@@ -77,36 +109,22 @@ void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
       NumberFlag("max-wals", &node->max_wals, "Log files kept (0 is all)."));
   flags->Add(NumberFlag("max-txn-ops", &options->kv.max_txn_ops,
                         "Operations in a transaction, at most."));
-  flags->Add(NumberFlag("max-request-bytes", &grpc->max_request_bytes,
-                        "Bytes of a request, at most."));
-  flags->Add(NumberFlag("max-concurrent-streams", &grpc->max_concurrent_streams,
-                        "Calls at a time on one connection, at most."));
-  flags->Add(DurationFlag("grpc-keepalive-min-time", &grpc->keepalive_min_time,
-                          "5s", "Clients that ping more often are closed."));
-  flags->Add(DurationFlag("grpc-keepalive-interval", &grpc->keepalive_interval,
-                          "2h", "How often clients are pinged (0: never)."));
-  flags->Add(
-      DurationFlag("grpc-keepalive-timeout", &grpc->keepalive_timeout, "20s",
-                   "A client that does not answer a ping is closed after."));
   for (const char* flag : {"experimental-watch-progress-notify-interval",
                            "watch-progress-notify-interval"}) {
     flags->Add(DurationFlag(flag, &node->watch_progress_interval, "10m",
                             "Between progress notices to watchers."));
   }
-  Flag memory = NumberFlag("grpc-memory-bytes", &grpc->memory_bytes,
-                           "Strata's own: memory for requests and answers of "
-                           "calls together, above which calls are refused; 0: "
-                           "no bound.");
-  memory.shown_default = "a quarter of what is free at the start";
-  flags->Add(std::move(memory));
-  flags->Add(NumberFlag("grpc-threads", &grpc->threads,
-                        "Strata's own: threads that serve calls; by default "
-                        "one for every two processors."));
-  flags->Add(DurationFlag(
-      "idle-poll-time", &grpc->idle_poll_time, "0s",
-      "Strata's own: for so long after a call, two processors poll rather than "
-      "sleep (0: never), which takes their idle time and makes a single "
-      "client's calls quicker."));
+  flags->Add(SwitchFlag("socket-reuse-port", &options->reuse_port,
+                        "Let other processes listen on our ports too."));
+  flags->Add({.name = "feature-gates",
+              .shown_default = "",
+              .help = "NAME=true or false, ...: of etcd's, "
+                      "InitialCorruptCheck, CompactHashCheck, LeaseCheckpoint "
+                      "and LeaseCheckpointPersist; its others are taken "
+                      "without effect.",
+              .set = [options](const std::string& value) {
+                return TakeFeatureGates(value, options);
+              }});
   flags->Add(SwitchFlag("memory-mlock", &node->btree.mlock,
                         "Keep the backend's pages in memory."));
   flags->Add(SwitchFlag("experimental-memory-mlock", &node->btree.mlock,
@@ -206,11 +224,22 @@ void AddBackendFlags(StratadOptions* options, FlagSet* flags) {
                       &options->compaction_retention,
                       "History kept without being asked: hours or a duration "
                       "(8, 90m), or a number of revisions; 0 keeps all."));
-  flags->Add(ChoiceFlag(
-      "backend-bbolt-freelist-type", "map",
-      {{"map", [node] { node->btree.freelist_type = FreelistType::kMap; }},
-       {"array", [node] { node->btree.freelist_type = FreelistType::kArray; }}},
-      "How free pages are kept in memory: map or array."));
+  const auto freelist = [node](FreelistType type) {
+    return [node, type] { node->btree.freelist_type = type; };
+  };
+  for (const char* flag : {"experimental-backend-bbolt-freelist-type",
+                           "backend-bbolt-freelist-type"}) {
+    flags->Add(ChoiceFlag(flag, "map",
+                          {{"map", freelist(FreelistType::kMap)},
+                           {"array", freelist(FreelistType::kArray)}},
+                          "How free pages are kept in memory: map or array."));
+  }
+  for (const char* flag : {"experimental-bootstrap-defrag-threshold-megabytes",
+                           "bootstrap-defrag-threshold-megabytes"}) {
+    flags->Add(NumberFlag(flag, &options->defrag_at_start_megabytes,
+                          "At the start, make the file shorter if so many "
+                          "megabytes of it are free (0: do not)."));
+  }
   flags->Add(NumberFlag("scrub-bytes-per-second", &node->scrub.bytes_per_second,
                         "Strata's own: how fast the backend's checksums are "
                         "checked in the background; 0: not at all."));
@@ -267,6 +296,15 @@ void AddClusteringFlags(StratadOptions* options, FlagSet* flags) {
   flags->Add(SwitchFlag("strict-reconfig-check", &node->strict_reconfig_check,
                         "Refuse changes of members that could cost the "
                         "quorum."));
+  flags->Add(NumberFlag("max-learners", &node->max_learners,
+                        "Members that are learners, at most; the same on all "
+                        "members."));
+  for (const char* flag :
+       {"experimental-downgrade-check-time", "downgrade-check-time"}) {
+    flags->Add(DurationFlag(flag, &node->downgrade_check_period, "5s",
+                            "How often the leader looks at the members' "
+                            "versions."));
+  }
   flags->Add(SwitchFlag("auto-promote-learners", &node->auto_promote_learners,
                         "Strata's own: as the leader, make a learner a voter "
                         "as soon as it has caught up."));
@@ -393,16 +431,32 @@ void AddLoggingFlags(LogOptions* log, FlagSet* flags) {
     return [log, value] { log->level = value; };
   };
   flags->Group("Logging");
-  flags->Add(ChoiceFlag("logger", "zap", {{"zap", [] {}}},
-                        "Lines in the shape of zap's."));
+  flags->Add(ChoiceFlag("logger", "zap", {{"zap", [] {}}, {"capnslog", [] {}}},
+                        "Lines in the shape of zap's, also if capnslog, etcd "
+                        "3.4's, is asked for."));
   auto set_outputs = [log](const std::string& value) {
     log->outputs = SplitCommas(value);
     return Status::Ok();
   };
-  flags->Add({.name = "log-outputs",
-              .shown_default = "default",
-              .help = "Comma-separated: default or stderr, stdout, files.",
-              .set = set_outputs});
+  for (const char* flag : {"log-output", "log-outputs"}) {
+    flags->Add({.name = flag,
+                .shown_default = "default",
+                .help = "Comma-separated: default or stderr (systemd/journal "
+                        "is the same), stdout, files.",
+                .set = set_outputs});
+  }
+  // 3.4's way to ask for more.
+  auto set_debug = [log](const std::string& value) {
+    bool debug = false;
+    RETURN_IF_ERROR(SwitchFlag("", &debug, "").set(value));
+    if (debug) log->level = LogLevel::kDebug;
+    return Status::Ok();
+  };
+  flags->Add({.name = "debug",
+              .shown_default = "false",
+              .help = "etcd 3.4's name of --log-level=debug.",
+              .set = set_debug,
+              .is_switch = true});
   flags->Add(ChoiceFlag("log-level", "info",
                         {{"debug", level(LogLevel::kDebug)},
                          {"info", level(LogLevel::kInfo)},
@@ -514,6 +568,9 @@ Status Complete(const FlagSet& flags, StratadOptions* options) {
   }
   if (node->data_dir.empty()) node->data_dir = node->name + ".etcd";
   node->max_request_bytes = options->grpc.max_request_bytes;
+  if (node->downgrade_check_period <= Duration::zero()) {
+    return InvalidArgumentError("--downgrade-check-time must be >0");
+  }
   if (node->persist_lease_checkpoints && !node->lease_checkpoints) {
     return InvalidArgumentError(
         "setting experimental-enable-lease-checkpoint-persist requires "
@@ -587,6 +644,7 @@ Flags::Flags(StratadOptions* options) {
   options->node.advertise_client_urls = {"http://localhost:2379"};
   options->node.initial_advertise_peer_urls = {"http://localhost:2380"};
   AddMemberFlags(options, &set);
+  AddGrpcFlags(&options->grpc, &set);
   AddBackendFlags(options, &set);
   AddClusteringFlags(options, &set);
   AddSecurityFlags(options, &set);
@@ -595,6 +653,7 @@ Flags::Flags(StratadOptions* options) {
   AddCorruptionFlags(options, &set);
   AddSnapshotSendFlags(&options->node, &set);
   AddLoggingFlags(&options->log, &set);
+  AddIdleFlags(&options->warnings, &set);
   set.Group("Configuration file");
   set.Add(TextFlag("config-file", &config_file,
                    "YAML or JSON with etcd's keys; all other flags and "

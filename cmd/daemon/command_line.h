@@ -47,6 +47,9 @@ struct StratadOptions {
   TlsFlags peer_tls = {};
   std::string compaction_mode = "periodic";
   std::string compaction_retention = "0";
+  bool reuse_port = false;  // --socket-reuse-port
+  // The file is made shorter at the start if that frees so many; 0: never.
+  uint64_t defrag_at_start_megabytes = 0;
   bool join_existing = false;  // --initial-cluster-state=existing
   BootstrapFlags bootstrap = {};
   // Said when the log is open.

@@ -55,6 +55,92 @@ TEST(CommandLineTest, Defaults) {
   EXPECT_TRUE(options.warnings.empty());
 }
 
+// Of any release of etcd, as each writes it when it says what it was told.
+TEST(CommandLineTest, TakesAllFlagsOfEtcd) {
+  const StratadOptions options =
+      Serving({"--raft-read-timeout=5s",
+               "--raft-write-timeout=5s",
+               "--compaction-batch-limit=500",
+               "--experimental-compaction-sleep-interval=20ms",
+               "--experimental-txn-mode-write-with-shared-buffer",
+               "--peer-skip-client-san-verification",
+               "--auth-token=simple",
+               "--bcrypt-cost=10",
+               "--enable-pprof=0",
+               "--distributed-tracing-service-name=x",
+               "--discovery=",
+               "--discovery-fallback=exit",
+               "--proxy=off",
+               "--enable-v2=false",
+               "--v2-deprecation=write-only",
+               "--log-package-levels=etcdserver=WARNING",
+               "--logger=capnslog",
+               "--log-output=stdout",
+               "--debug",
+               "--socket-reuse-port",
+               "--socket-reuse-address",
+               "--max-learners=2",
+               "--downgrade-check-time=7s",
+               "--experimental-snapshot-catch-up-entries=9",
+               "--experimental-backend-bbolt-freelist-type=array",
+               "--bootstrap-defrag-threshold-megabytes=100"});
+  EXPECT_TRUE(options.warnings.empty()) << options.warnings.front();
+  EXPECT_EQ(options.log.outputs, std::vector<std::string>{"stdout"});
+  EXPECT_EQ(options.log.level, LogLevel::kDebug);
+  EXPECT_TRUE(options.reuse_port);
+  EXPECT_EQ(options.node.max_learners, 2u);
+  EXPECT_EQ(options.node.downgrade_check_period, std::chrono::seconds(7));
+  EXPECT_EQ(options.node.snapshot_catch_up_entries, 9u);
+  EXPECT_EQ(options.node.btree.freelist_type, FreelistType::kArray);
+  EXPECT_EQ(options.defrag_at_start_megabytes, 100u);
+}
+
+TEST(CommandLineTest, WhatIsNotHereIsSaid) {
+  EXPECT_EQ(Serving({"--enable-pprof", "--auth-token=jwt,sign-method=RS256",
+                     "--enable-v2", "--raft-read-timeout=9s"})
+                .warnings,
+            (std::vector<std::string>{
+                "--enable-pprof=true does nothing: /debug/pprof is not served",
+                "--auth-token=jwt,sign-method=RS256 does nothing: there is no "
+                "authentication yet",
+                "--enable-v2=true does nothing: the v2 API and its proxy are "
+                "not here",
+                "--raft-read-timeout=9s does nothing: it is always 5s"}));
+  EXPECT_EQ(
+      Refused({"--discovery=http://h/x"}).substr(0, 60),
+      "2: invalid value \"http://h/x\" for flag -discovery: v2 discovery");
+  EXPECT_TRUE(Refused({"--proxy=on"}).starts_with("2: invalid value"));
+  EXPECT_TRUE(Refused({"--enable-v2=maybe"}).starts_with("2: invalid value"));
+  EXPECT_TRUE(Refused({"--downgrade-check-time=0"}).starts_with("1: "));
+}
+
+TEST(CommandLineTest, FeatureGates) {
+  const StratadOptions some =
+      Serving({"--feature-gates",
+               "InitialCorruptCheck=true, CompactHashCheck=1,"
+               "FastLeaseKeepAlive=false,StopGRPCServiceOnDefrag=T"});
+  EXPECT_TRUE(some.initial_corrupt_check);
+  EXPECT_TRUE(some.node.corruption_check.compactions);
+  EXPECT_FALSE(some.node.lease_checkpoints);
+  const StratadOptions alpha =
+      Serving({"--feature-gates=AllAlpha=true,CompactHashCheck=false"});
+  EXPECT_TRUE(alpha.node.lease_checkpoints);
+  EXPECT_TRUE(alpha.node.persist_lease_checkpoints);
+  EXPECT_FALSE(alpha.node.corruption_check.compactions);
+  EXPECT_FALSE(Serving({}, {{"ETCD_FEATURE_GATES", "AllBeta=true"}})
+                   .node.lease_checkpoints);
+  const auto refusal = [](const std::string& gates) {
+    const std::string text = Refused({"--feature-gates=" + gates});
+    const size_t end = text.find("gates: ");
+    return end == std::string::npos ? text : text.substr(end + 7);
+  };
+  EXPECT_TRUE(refusal("X=true").starts_with("unrecognized feature gate: X"));
+  EXPECT_TRUE(refusal("LeaseCheckpoint")
+                  .starts_with("missing bool value for LeaseCheckpoint"));
+  EXPECT_TRUE(refusal("LeaseCheckpoint=yes")
+                  .starts_with("invalid value of LeaseCheckpoint=yes"));
+}
+
 TEST(CommandLineTest, GosNotations) {
   EXPECT_EQ(Serving({"-name", "a"}).node.data_dir, "a.etcd");
   EXPECT_EQ(Serving({"--name", "a"}).node.name, "a");

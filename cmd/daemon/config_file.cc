@@ -15,7 +15,8 @@ struct Section {
   std::string_view prefix;
 };
 constexpr Section kSections[] = {{"client-transport-security", ""},
-                                 {"peer-transport-security", "peer-"}};
+                                 {"peer-transport-security", "peer-"},
+                                 {"socket-options", "socket-"}};
 
 // Within a section etcd's keys say less than its flags.
 std::string FlagOf(const Section& section, const std::string& key) {

@@ -81,6 +81,72 @@ TEST_F(ConfiguredTest, TheFileAlone) {
   EXPECT_EQ(line.options.node.max_wals, NodeOptions().max_wals);
 }
 
+// The keys of the file that comes with etcd 3.4, and some of later releases.
+TEST_F(ConfiguredTest, TheKeysOfEtcdsOwnFile) {
+  const CommandLine line = Parse(R"(
+name: 'm0'
+data-dir: d
+wal-dir:
+snapshot-count: 10000
+heartbeat-interval: 100
+election-timeout: 1000
+quota-backend-bytes: 0
+listen-peer-urls: http://localhost:2380
+listen-client-urls: http://localhost:2379
+max-snapshots: 5
+max-wals: 5
+cors:
+initial-advertise-peer-urls: http://localhost:2380
+advertise-client-urls: http://localhost:2379
+discovery:
+discovery-fallback: 'proxy'
+discovery-proxy:
+discovery-srv:
+initial-cluster: m0=http://localhost:2380
+initial-cluster-token: 'etcd-cluster'
+initial-cluster-state: 'new'
+strict-reconfig-check: false
+enable-v2: true
+enable-pprof: true
+proxy: 'off'
+proxy-failure-wait: 5000
+proxy-refresh-interval: 30000
+proxy-dial-timeout: 1000
+proxy-write-timeout: 5000
+proxy-read-timeout: 0
+client-transport-security:
+  cert-file:
+  key-file:
+  client-cert-auth: false
+  trusted-ca-file:
+  auto-tls: false
+peer-transport-security:
+  cert-file:
+  key-file:
+  client-cert-auth: false
+  trusted-ca-file:
+  auto-tls: false
+self-signed-cert-validity: 1
+debug: false
+logger: zap
+log-level: debug
+log-outputs: [stderr]
+force-new-cluster: false
+auto-compaction-mode: periodic
+auto-compaction-retention: "1"
+socket-options:
+  reuse-port: true
+  reuse-address: true
+feature-gates: LeaseCheckpoint=true
+)");
+  ASSERT_TRUE(line.serve) << line.error;
+  EXPECT_EQ(line.options.node.name, "m0");
+  EXPECT_TRUE(line.options.reuse_port);
+  EXPECT_TRUE(line.options.node.lease_checkpoints);
+  // The file itself, and what is not here: enable-v2 and enable-pprof.
+  EXPECT_EQ(line.options.warnings.size(), 3U);
+}
+
 TEST_F(ConfiguredTest, ByTheEnvironment) {
   const std::string path = testing::TempDir() + "env.yml";
   std::ofstream(path) << "name: abc\n";

@@ -14,6 +14,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// etcd's name of systemd's log, which takes what we write to stderr.
+constexpr std::string_view kJournal = "systemd/journal";
+
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
   switch (level) {
     case LogLevel::kDebug:
@@ -120,7 +123,8 @@ class SpdlogLogger : public Logger {
 namespace {
 
 bool IsFile(const std::string& output) {
-  return output != "default" && output != "stderr" && output != "stdout";
+  return output != "default" && output != "stderr" && output != "stdout" &&
+         output != kJournal;
 }
 
 spdlog::sink_ptr OpenFile(const LogOptions& options,
@@ -170,7 +174,7 @@ Status CheckLogRotation(const LogOptions& options) {
 StatusOr<std::unique_ptr<Logger>> NewLogger(const LogOptions& options) {
   std::vector<spdlog::sink_ptr> sinks;
   for (const std::string& output : options.outputs) {
-    if (output == "default" || output == "stderr") {
+    if (output == "default" || output == "stderr" || output == kJournal) {
       sinks.push_back(std::make_shared<spdlog::sinks::stderr_sink_mt>());
     } else if (output == "stdout") {
       sinks.push_back(std::make_shared<spdlog::sinks::stdout_sink_mt>());

@@ -82,7 +82,7 @@ Status Bind(int fd, const sockaddr* address, socklen_t size,
   return Status::Ok();
 }
 
-StatusOr<int> ListenOnTcp(const std::string& address) {
+StatusOr<int> ListenOnTcp(const std::string& address, bool reuse_port) {
   const size_t colon = address.rfind(':');
   std::string host = address.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) {
@@ -102,6 +102,7 @@ StatusOr<int> ListenOnTcp(const std::string& address) {
                     found->ai_protocol));
   if (fd.get() < 0) return ErrnoError(address, errno);
   SetOption(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  if (reuse_port) SetOption(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
   RETURN_IF_ERROR(Bind(fd.get(), found->ai_addr, found->ai_addrlen, address));
   return fd.Release();
 }
@@ -244,8 +245,8 @@ StatusOr<std::unique_ptr<Listener>> Listener::Open(
     const std::string& address, const ListenOptions& options) {
   const bool on_unix = address.starts_with(kUnix);
   const std::string path = on_unix ? address.substr(kUnix.size()) : "";
-  const StatusOr<int> fd =
-      on_unix ? ListenOnUnix(path, options.env) : ListenOnTcp(address);
+  const StatusOr<int> fd = on_unix ? ListenOnUnix(path, options.env)
+                                   : ListenOnTcp(address, options.reuse_port);
   if (!fd.ok()) {
     return UnavailableError("cannot listen on " + fd.status().message());
   }

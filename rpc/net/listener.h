@@ -19,6 +19,8 @@ struct ListenOptions {
   // closed at once: those that there are have taken the lower ones. 0: the
   // process's limit less kReservedDescriptors.
   int max_descriptor = 0;
+  // Several processes may listen on the address; each connection is one's.
+  bool reuse_port = false;
 };
 
 // Kept for files and for what else is not a client's, as etcd does.
