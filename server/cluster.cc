@@ -179,6 +179,7 @@ Status Cluster::SetAttributes(MemberId id, const std::string& name,
 
 void Cluster::SetVersion(const std::string& version, Store* store) {
   const std::lock_guard lock(mutex_);
+  if (downgrade_.enabled) ++downgrade_requests_;
   membership_.cluster_version = version;
   if (store != nullptr) {
     store->PutRecord(Table::kCluster, kClusterVersionKey, version);

@@ -57,7 +57,8 @@ class Cluster {
 
   Membership membership() const;
   Downgrade downgrade() const;
-  // How many requests of downgrades, or of their ends, have been applied.
+  // How many requests of downgrades, of their ends, and of versions meanwhile
+  // have been applied.
   uint64_t downgrade_requests() const { return downgrade_requests_; }
   std::optional<MemberRecord> Find(MemberId id) const;
   bool IsRemoved(MemberId id) const;
