@@ -106,9 +106,9 @@ TEST(CommandLineTest, WhatIsNotHereIsSaid) {
                 "--enable-v2=true does nothing: the v2 API and its proxy are "
                 "not here",
                 "--raft-read-timeout=9s does nothing: it is always 5s"}));
-  EXPECT_EQ(
-      Refused({"--discovery=http://h/x"}).substr(0, 60),
-      "2: invalid value \"http://h/x\" for flag -discovery: v2 discovery");
+  EXPECT_TRUE(Refused({"--discovery=http://h/x"})
+                  .starts_with("2: invalid value \"http://h/x\" for flag "
+                               "-discovery: v2 discovery"));
   EXPECT_TRUE(Refused({"--proxy=on"}).starts_with("2: invalid value"));
   EXPECT_TRUE(Refused({"--enable-v2=maybe"}).starts_with("2: invalid value"));
   EXPECT_TRUE(Refused({"--downgrade-check-time=0"}).starts_with("1: "));
