@@ -214,20 +214,22 @@ Duration FirstCampaign(uint64_t seed, bool advance) {
 }
 
 // --initial-election-tick-advance: all but two ticks of the election timeout
-// are taken as gone once a quorum is connected; else it is waited out.
+// are taken as gone once a quorum is connected; else it is waited out. The
+// timeout has a random part, and who has not yet applied what its log says of
+// the members lets one pass.
 TEST(ElectionTickAdvance, IsMadeOnlyIfAskedFor) {
   const NodeOptions defaults;
-  const Duration tick = defaults.heartbeat_interval;
-  for (uint64_t seed = 1; seed <= 5; ++seed) {
+  constexpr uint64_t kSeeds = 10;
+  uint64_t early = 0;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     const Duration waited = FirstCampaign(seed, /*advance=*/false);
-    const Duration advanced = FirstCampaign(seed, /*advance=*/true);
-    EXPECT_GE(waited, defaults.election_timeout - tick) << "seed " << seed;
+    EXPECT_GE(waited, defaults.election_timeout) << "seed " << seed;
     EXPECT_LE(waited, 2 * defaults.election_timeout) << "seed " << seed;
-    // The random part of the timeout is the same in both.
-    EXPECT_GE(waited - advanced, defaults.election_timeout - 3 * tick)
-        << "seed " << seed;
-    EXPECT_GE(advanced, tick) << "seed " << seed;
+    const Duration advanced = FirstCampaign(seed, /*advance=*/true);
+    EXPECT_GE(advanced, defaults.heartbeat_interval) << "seed " << seed;
+    early += advanced < defaults.election_timeout ? 1 : 0;
   }
+  EXPECT_GE(early, kSeeds / 2);
 }
 
 // --- the cluster's version ---
