@@ -32,6 +32,9 @@ inline constexpr SimSeed kSimSeeds[] = {
     {9, 3, 60,
      "the checker: a watcher waited at a learner that was removed while it was "
      "away"},
+    {30064, 3, 60,
+     "the checker: what only tells a leader of the past that there is a later "
+     "term was taken for a promise made in it"},
 };
 
 }  // namespace strata::regress

@@ -39,7 +39,8 @@ std::string Promises::Heard(const raft::Message& message) {
       return "";
     }
     case raft::MessageType::kAppendResponse: {
-      if (message.reject) return "";
+      // To 0: only says to a leader of the past that there is a later term.
+      if (message.reject || message.index == LogIndex()) return "";
       Promised& promised = promised_[message.from];
       promised.term = std::max(promised.term, message.term);
       LogIndex& index = promised.acknowledged[message.term];
