@@ -31,6 +31,9 @@ constexpr size_t kSendBytes = 64 << 10;
 // calls, and on one without.
 constexpr size_t kKeptBytes = 16 << 10;
 constexpr size_t kKeptIdleBytes = 1 << 10;
+// A larger message of a stream is left to the poller: the thread it comes from
+// may have a low priority, and would keep the poller waiting for the connection.
+constexpr size_t kSentDirectlyBytes = 4 << 10;
 // Single calls of a client that are served while the size of its answers is not
 // known.
 constexpr size_t kServedUnseen = 16;
@@ -583,8 +586,9 @@ void GrpcConnection::SubmitMessage(GrpcCall* call, StreamMessage message) {
 void GrpcConnection::Send(GrpcCall* call, StreamMessage message) {
   const Hold hold(this);
   if (!Open(call)) return;
+  const bool small = message.size() <= kSentDirectlyBytes;
   SubmitMessage(call, std::move(message));
-  SendSoon(worker_->SendsNow());
+  SendSoon(small && worker_->SendsNow());
 }
 
 void GrpcConnection::End(GrpcCall* call, const Status& status) {
