@@ -5,6 +5,7 @@ directory; it listens on free ports of 127.0.0.1 only.
 """
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -25,10 +26,20 @@ class ServerError(Exception):
     """The server did not do what a test needs to go on; says why, with its log."""
 
 
+# Below those that the kernel gives to outgoing connections: who dials a member that is not up yet, again and again, can
+# be given that member's own port, and is then connected to itself.
+PORTS = range(10_000, 32_768)
+
+
 def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def scratch(prefix):
