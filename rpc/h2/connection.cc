@@ -32,7 +32,8 @@ constexpr size_t kSendBytes = 64 << 10;
 constexpr size_t kKeptBytes = 16 << 10;
 constexpr size_t kKeptIdleBytes = 1 << 10;
 // A larger message of a stream is left to the poller: the thread it comes from
-// may have a low priority, and would keep the poller waiting for the connection.
+// may have a low priority, and would keep the poller waiting for the
+// connection.
 constexpr size_t kSentDirectlyBytes = 4 << 10;
 // Single calls of a client that are served while the size of its answers is not
 // known.
