@@ -227,7 +227,9 @@ def parse():
     parser.add_argument("--etcdctl", default=shutil.which("etcdctl"))
     parser.add_argument("--only", choices=["strata", "etcd"], help="one of the two")
     parser.add_argument("--scratch", default=None, help="directory on the disk to be measured; default: TMPDIR")
-    parser.add_argument("--snapshot-scratch", default="/dev/shm", help="directory for the client's snapshot")
+    parser.add_argument("--snapshot-scratch", default="/dev/shm",
+                        help="directory for the client's snapshot, with room for it and what is restored of it "
+                             "(4 GB at scale 1); on the server's disk its sync would hold up the puts")
     parser.add_argument("--note", default="", help="what a reader of the results should know")
     parser.add_argument("--out", type=pathlib.Path, default=TOP / "bench/results")
     args = parser.parse_args()

@@ -27,7 +27,8 @@ class GrpcServer {
   virtual ~GrpcServer() = default;  // REQUIRES: Shutdown has returned
 
   // Serves a connected socket, non-blocking, of which nothing has been read; it
-  // is the server's from now on. After Shutdown it is closed.
+  // is the server's from now on. After Shutdown it is closed, by
+  // the destructor at the latest.
   virtual void Adopt(int fd) = 0;
 
   // Ends the streams that ask for a leader: there has been none for long.

@@ -24,8 +24,6 @@ class Budget {
     used_.fetch_sub(bytes, std::memory_order_relaxed);
   }
 
-  uint64_t used() const { return used_.load(std::memory_order_relaxed); }
-
  private:
   const uint64_t bytes_;
   std::atomic<uint64_t> used_ = 0;

@@ -27,6 +27,8 @@ constexpr uint32_t kCallWindowBytes = 256 << 10;
 constexpr int32_t kConnectionWindowBytes = 1 << 20;
 // So much is given to the socket at once.
 constexpr size_t kSendBytes = 64 << 10;
+// And so much before others have their turn; a client's window may be larger.
+constexpr size_t kTurnBytes = 1 << 20;
 // What is kept for sending while there is nothing to send: on a connection with
 // calls, and on one without.
 constexpr size_t kKeptBytes = 16 << 10;
@@ -56,7 +58,7 @@ constexpr std::string_view kStatusName = ":status";
 constexpr std::string_view kTypeName = "content-type";
 constexpr std::string_view kType = "application/grpc";
 
-// The headers of a call's end; they refer to `code` and `message`.
+// The headers of a call's end; they refer to it.
 class Trailers {
  public:
   explicit Trailers(const Status& status)
@@ -270,7 +272,12 @@ bool GrpcConnection::Tick(Time now, Time* again) {
   const GrpcServerOptions& options = shared_->options;
   if (!settled_) {
     *again = begun_ + kSettingsTimeout;
-    return now < *again;
+    if (now >= *again) return false;
+    // It may settle at once, and be idle from then on.
+    if (options.keepalive_interval > Duration::zero()) {
+      *again = std::min(*again, now + options.keepalive_interval);
+    }
+    return true;
   }
   if (awaits_pong_) {
     *again = pinged_ + options.keepalive_timeout;
@@ -646,14 +653,19 @@ void GrpcConnection::TookMessage(GrpcCall* call, size_t size) {
 
 void GrpcConnection::SendSoon(bool now) {
   if (now && !worker_->InRound()) return FlushHeld();
-  if (flush_asked_ || nghttp2_session_want_write(session_) == 0) return;
-  flush_asked_ = true;
+  if (nghttp2_session_want_write(session_) != 0) AskFlush();
+}
+
+void GrpcConnection::AskFlush() {
+  if (std::exchange(flush_asked_, true)) return;
   worker_->AskFlush(shared_from_this());
 }
 
 void GrpcConnection::FlushHeld() {
   if (session_ == nullptr) return;
+  size_t sent = 0;
   while (!blocked_ && !failed_) {
+    if (sent >= kTurnBytes) return AskFlush();
     while (out_.size() < kSendBytes) {
       const uint8_t* bytes = nullptr;
       const ssize_t size = nghttp2_session_mem_send(session_, &bytes);
@@ -663,7 +675,7 @@ void GrpcConnection::FlushHeld() {
                   static_cast<size_t>(size));
     }
     if (out_.empty()) break;
-    WriteOut();
+    sent += WriteOut();
   }
   if (!out_.empty()) return;
   if (out_.capacity() > (calls_.empty() ? kKeptIdleBytes : kKeptBytes)) {
@@ -676,17 +688,20 @@ void GrpcConnection::FlushHeld() {
   if (failed_) shutdown(fd_, SHUT_RDWR);
 }
 
-void GrpcConnection::WriteOut() {
+size_t GrpcConnection::WriteOut() {
   const ssize_t sent =
       send(fd_, out_.data(), out_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent >= 0) {
     out_.erase(0, static_cast<size_t>(sent));
-  } else if (errno == EAGAIN) {
+    return static_cast<size_t>(sent);
+  }
+  if (errno == EAGAIN) {
     blocked_ = true;
   } else if (errno != EINTR) {
     failed_ = true;
     out_.clear();
   }
+  return 0;
 }
 
 }  // namespace strata

@@ -121,8 +121,11 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection> {
   void Sent(const nghttp2_frame* frame);
   // Sends what there is, or has the poller do it.
   void SendSoon(bool now);
+  // A turn's worth of it; the poller goes on.
   void FlushHeld();
-  void WriteOut();
+  void AskFlush();
+  // How many bytes the socket took.
+  size_t WriteOut();
 
   GrpcWorker* const worker_;
   GrpcShared* const shared_;

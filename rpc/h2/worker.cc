@@ -86,7 +86,7 @@ void GrpcWorker::FinishStreams() {
     mail->tasks.push_back([this] {
       finish_streams_ = true;
       for (const auto& [key, stream] : streams_) {
-        stream->connection()->End(stream.get(), StoppedError());
+        stream.call->connection()->End(stream.call.get(), StoppedError());
       }
     });
   });
@@ -96,8 +96,8 @@ void GrpcWorker::FinishStreamsForLeader() {
   Leave([&](Mail* mail) {
     mail->tasks.push_back([this] {
       for (const auto& [key, stream] : streams_) {
-        if (!stream->head().asks_for_leader) continue;
-        stream->connection()->End(stream.get(), errors::NoLeader());
+        if (!stream.call->head().asks_for_leader) continue;
+        stream.call->connection()->End(stream.call.get(), errors::NoLeader());
       }
     });
   });
@@ -185,7 +185,6 @@ bool GrpcWorker::Round(uint64_t turn) {
 }
 
 bool GrpcWorker::ReadNext(uint64_t turn) {
-  if (readable_.empty()) return true;
   const std::shared_ptr<GrpcConnection> connection =
       std::move(readable_.front());
   readable_.pop_front();
@@ -234,7 +233,7 @@ void GrpcWorker::Wait(int timeout_ms) {
 }
 
 int GrpcWorker::WaitTime() const {
-  if (!events_.empty()) return 0;
+  if (!events_.empty() || !dirty_.empty()) return 0;
   if (stopping_) return kStoppingPollMs;
   if (!readable_.empty() &&
       serving_ < static_cast<int>(limits::kMaxCallsPerPoller)) {
@@ -274,7 +273,9 @@ void GrpcWorker::Begin(int fd) {
                        .data = {.ptr = connection.get()}};
   if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) return;
   connection->Start();
-  next_tick_ = std::min(next_tick_, now);
+  Time again = Time::max();
+  connection->Tick(now, &again);
+  next_tick_ = std::min(next_tick_, again);
   connections_[connection.get()] = std::move(connection);
 }
 
@@ -297,9 +298,8 @@ void GrpcWorker::Queue(GrpcConnection* connection) {
 void GrpcWorker::Tick() {
   const Time now = clock_->Now();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
-    if (auto call = deadlines_.begin()->second.lock()) {
-      events_.push_back({std::move(call), GrpcCall::Event::kExpired});
-    }
+    const Stream& stream = streams_.at(deadlines_.begin()->second);
+    events_.push_back({stream.call, GrpcCall::Event::kExpired});
     deadlines_.erase(deadlines_.begin());
   }
   if (now < next_tick_) return;
@@ -328,14 +328,21 @@ bool GrpcWorker::HasEnded() {
 // --- Calls ---
 
 void GrpcWorker::Opened(const std::shared_ptr<GrpcCall>& stream) {
-  streams_[stream.get()] = stream;
+  Time deadline = Time::max();
   if (stream->head().timeout.has_value()) {
-    deadlines_.emplace(clock_->Now() + *stream->head().timeout, stream);
+    deadline = clock_->Now() + *stream->head().timeout;
+    deadlines_.emplace(deadline, stream.get());
   }
+  streams_[stream.get()] = {.call = stream, .deadline = deadline};
   if (finish_streams_) stream->connection()->End(stream.get(), StoppedError());
 }
 
-void GrpcWorker::Closed(const GrpcCall* stream) { streams_.erase(stream); }
+void GrpcWorker::Closed(const GrpcCall* stream) {
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return;
+  deadlines_.erase({found->second.deadline, stream});
+  streams_.erase(found);
+}
 
 void GrpcWorker::Serve(GrpcUnaryCall* call) {
   shared_->idle_poll.Touch();

@@ -13,6 +13,7 @@
 #include <set>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/loop.h"
@@ -144,10 +145,14 @@ class GrpcWorker {
   std::vector<std::shared_ptr<GrpcConnection>> dirty_;  // to be flushed
   std::deque<CallEvent> events_;                        // to be told
   std::vector<CallEvent> read_events_;                  // reused
-  std::map<const GrpcCall*, std::shared_ptr<GrpcCall>> streams_;
-  std::multimap<Time, std::weak_ptr<GrpcCall>> deadlines_;
-  Time next_tick_ = Time::max();  // of idle connections
-  int crowd_ = 0;                 // calls that will not be carried through
+  struct Stream {
+    std::shared_ptr<GrpcCall> call;
+    Time deadline;
+  };
+  std::map<const GrpcCall*, Stream> streams_;
+  std::set<std::pair<Time, const GrpcCall*>> deadlines_;  // of streams_
+  Time next_tick_ = Time::max();                          // of idle connections
+  int crowd_ = 0;  // calls that will not be carried through
   bool finish_streams_ = false;
   bool stopping_ = false;
   Time cut_off_ = Time::max();

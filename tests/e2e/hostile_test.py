@@ -51,11 +51,11 @@ def literal(name, value):
     return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
 
 
-def head(path, stream):
+def head(path, stream, more=(), flags=END_HEADERS):
     """The head of a gRPC call."""
     headers = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", path), (b":authority", b"x"),
-               (b"content-type", b"application/grpc"), (b"te", b"trailers")]
-    return frame(HEADERS, b"".join(literal(*one) for one in headers), stream, END_HEADERS)
+               (b"content-type", b"application/grpc"), (b"te", b"trailers"), *more]
+    return frame(HEADERS, b"".join(literal(*one) for one in headers), stream, flags)
 
 
 def message(payload, stream, flags=END_STREAM):
@@ -355,6 +355,18 @@ class HostileTest(Hostile):
             one.sendall(head(b"/etcdserverpb.KV/Put", stream) + frame(DATA, part, stream))
         time.sleep(1)
         self.assertLess(self.memory() - before, 2000 * (16 << 10))
+
+    def test_calls_with_endless_time(self):
+        """Nothing is kept of calls that have ended, however long they might have taken."""
+        one = self.connect(self.port, HELLO)
+        before = self.memory()
+        for first in range(1, 80_001, 500):
+            one.sendall(b"".join(head(b"/etcdserverpb.Lease/LeaseKeepAlive", stream, [(b"grpc-timeout", b"99999999H")],
+                                      END_HEADERS | END_STREAM) for stream in range(first, first + 500, 2)))
+            answers = b""
+            while answers.count(b"\x01\x05") < 250:  # HEADERS that end a stream
+                answers += one.recv(65536)
+        self.assertLess(self.memory() - before, 8 << 20)
 
 
 class Idle(Hostile):
