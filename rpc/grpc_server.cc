@@ -16,8 +16,8 @@ class GrpcServerImpl : public GrpcServer {
  public:
   GrpcServerImpl(const GrpcServerOptions& options,
                  std::vector<UnaryMethod> methods,
-                 std::vector<StreamMethod> streams, CombiningLoop* loop)
-      : shared_(options, std::move(methods), std::move(streams), loop) {}
+                 std::vector<StreamMethod> streams, const NodeLoops& loops)
+      : shared_(options, std::move(methods), std::move(streams), loops) {}
 
   Status Start() {
     for (int i = 0; i < std::max(shared_.options.threads, 1); ++i) {
@@ -25,7 +25,8 @@ class GrpcServerImpl : public GrpcServer {
       RETURN_IF_ERROR(workers_.back()->Open());
     }
     for (const auto& worker : workers_) {
-      worker->Run(NewThread(), shared_.loop == nullptr ? nullptr : NewThread());
+      worker->Run(NewThread(),
+                  shared_.loops.node == nullptr ? nullptr : NewThread());
     }
     return Status::Ok();
   }
@@ -62,9 +63,9 @@ class GrpcServerImpl : public GrpcServer {
 
 StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const GrpcServerOptions& options, std::vector<UnaryMethod> methods,
-    std::vector<StreamMethod> streams, CombiningLoop* loop) {
+    std::vector<StreamMethod> streams, const NodeLoops& loops) {
   auto server = std::make_unique<GrpcServerImpl>(options, std::move(methods),
-                                                 std::move(streams), loop);
+                                                 std::move(streams), loops);
   RETURN_IF_ERROR(server->Start());
   return server;
 }

@@ -4,10 +4,10 @@
 #include <memory>
 #include <vector>
 
-#include "base/combining_loop.h"
 #include "base/loop.h"
 #include "base/status.h"
 #include "rpc/grpc_options.h"
+#include "rpc/node_loops.h"
 #include "rpc/stream.h"
 #include "rpc/unary.h"
 
@@ -18,17 +18,16 @@ namespace strata {
 class GrpcServer {
  public:
   // Serves when it returns. What `methods` and `streams` refer to must outlive
-  // the server, and so must `loop`: the one that methods go
-  // through the log on, if the threads that take calls may run it. A call that
-  // is alone then needs no other thread.
+  // the server. A call that goes through the log and is alone
+  // needs no other thread if those that take calls may run `loops`.
   static StatusOr<std::unique_ptr<GrpcServer>> Start(
       const GrpcServerOptions& options, std::vector<UnaryMethod> methods,
-      std::vector<StreamMethod> streams = {}, CombiningLoop* loop = nullptr);
+      std::vector<StreamMethod> streams = {}, const NodeLoops& loops = {});
   virtual ~GrpcServer() = default;  // REQUIRES: Shutdown has returned
 
   // Serves a connected socket, non-blocking, of which nothing has been read; it
-  // is the server's from now on. After Shutdown it is closed, by
-  // the destructor at the latest.
+  // is the server's from now on. After Shutdown it is closed, by the
+  // destructor at the latest.
   virtual void Adopt(int fd) = 0;
 
   // Ends the streams that ask for a leader: there has been none for long.

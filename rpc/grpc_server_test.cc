@@ -64,7 +64,8 @@ class GrpcServerTest : public testing::Test {
   void Start(std::vector<UnaryMethod> methods) {
     GrpcServerOptions options;
     options.max_request_bytes = kMaxRequestBytes;
-    auto server = GrpcServer::Start(options, std::move(methods), {}, &loop_);
+    auto server =
+        GrpcServer::Start(options, std::move(methods), {}, {.node = &loop_});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = std::move(*server);
     port_ = listening_.Listen(server_.get());

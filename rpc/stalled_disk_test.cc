@@ -97,7 +97,7 @@ class StalledDiskTest : public testing::Test {
                                                 .claims = worker_.get()},
                                    KvOptions());
     auto started = GrpcServer::Start(GrpcServerOptions(), services_->Methods(),
-                                     {}, &loop_);
+                                     {}, {.node = &loop_});
     ASSERT_TRUE(started.ok()) << started.status();
     server_ = std::move(*started);
     port_ = listening_.Listen(server_.get());

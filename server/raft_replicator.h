@@ -223,6 +223,7 @@ class RaftReplicator : public Replicator, private Receiver {
   // raft_shell.cc: what goes out
   void Pump();
   void HandleOutput(raft::Output* output);
+  bool AnswersFirst(const raft::Output& output) const;
   void ApplyOrKeep(raft::Output* output);
   void CatchUp();
   void HandleSoftState(const raft::SoftState& now);

@@ -30,9 +30,11 @@ void RaftReplicator::Pump() {
 
 void RaftReplicator::HandleOutput(raft::Output* output) {
   if (output->soft_state) HandleSoftState(*output->soft_state);
-  SendMessages(&output->messages);
+  const bool answers_first = AnswersFirst(*output);
+  if (!answers_first) SendMessages(&output->messages);
   if (output->sequence != raft::OutputSequence()) Persist(output);
   if (!output->committed.empty()) ApplyOrKeep(output);
+  if (answers_first) SendMessages(&output->messages);
   for (const raft::SafeRead& read : output->reads) {
     safe_reads_.emplace(
         options_.bugs.read_before_applied ? LogIndex() : read.index, read.id);
@@ -45,6 +47,13 @@ void RaftReplicator::HandleOutput(raft::Output* output) {
     done(errors::TimedOut());
   }
   AnswerReads();
+}
+
+// A leader's clients wait for what is committed, if it is little; that the
+// others hear of it can wait. Not what they, or our disk, have to write.
+bool RaftReplicator::AnswersFirst(const raft::Output& output) const {
+  return raft_.is_leader() && !output.must_sync && !output.committed.empty() &&
+         output.committed.size() < kManyEntries;
 }
 
 // Nobody waits for it at a follower but the log, whose thread may be this one.

@@ -81,7 +81,7 @@ Status ClientPorts::Start(const StratadOptions& options) {
   GrpcServerOptions grpc = options.grpc;
   grpc.has_leader = [node] { return node->replication().leader != MemberId(); };
   ASSIGN_OR_RETURN(grpc_,
-                   GrpcServer::Start(grpc, methods, streams, parts_.node_loop));
+                   GrpcServer::Start(grpc, methods, streams, parts_.loops));
   monitor_ = std::make_unique<LeaderMonitor>(
       parts_.timer, options.node.election_timeout, grpc.has_leader,
       [this] { grpc_->FinishStreamsForLeader(); });

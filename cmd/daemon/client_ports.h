@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "base/combining_loop.h"
 #include "base/logger.h"
 #include "base/loop.h"
 #include "base/status.h"
@@ -16,6 +15,7 @@
 #include "rpc/http/server.h"
 #include "rpc/leader_monitor.h"
 #include "rpc/net/io_thread.h"
+#include "rpc/node_loops.h"
 #include "rpc/peer/stats.h"
 #include "rpc/plain_http.h"
 #include "rpc/services.h"
@@ -31,7 +31,7 @@ class ClientPorts {
   // What they need; all of it outlives them.
   struct Parts {
     Node* node = nullptr;
-    CombiningLoop* node_loop = nullptr;
+    NodeLoops loops = {};
     Services* services = nullptr;
     Loop* timer = nullptr;  // times checks, looks for a leader
     // Of the other members; null: there are none.

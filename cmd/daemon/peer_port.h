@@ -41,6 +41,9 @@ class PeerPort {
   // Nobody is answered any more. Before the node is destroyed.
   void Shutdown();
 
+  // The log's loop, which AddTo gives to the node.
+  CombiningLoop* log() { return &log_; }
+
   std::vector<peer::PeerStats> Stats() const { return transport_->Stats(); }
 
   // What the cluster service wants to know of other members.

@@ -130,17 +130,19 @@ Status Serve(const StratadOptions& options, Logger* logger,
   auto claims = NewThreadedLoop("claims");
   Status served = ServePeers(options, peers.get(), node.get(), worker.get());
   if (served.ok()) {
-    served = ServeNode(options,
-                       {.worker = worker.get(),
-                        .copier = copier.get(),
-                        .claims = claims.get()},
-                       peers.get(),
-                       {.node = node.get(),
-                        .node_loop = &loop,
-                        .timer = claims.get(),
-                        .tls = tls.get(),
-                        .logger = logger},
-                       wait);
+    served =
+        ServeNode(options,
+                  {.worker = worker.get(),
+                   .copier = copier.get(),
+                   .claims = claims.get()},
+                  peers.get(),
+                  {.node = node.get(),
+                   .loops = {.node = &loop,
+                             .log = peers == nullptr ? nullptr : peers->log()},
+                   .timer = claims.get(),
+                   .tls = tls.get(),
+                   .logger = logger},
+                  wait);
   }
   const Status stopped = node->Stop();
   if (peers != nullptr) peers->Shutdown();

@@ -39,7 +39,7 @@ class GrpcCall : public std::enable_shared_from_this<GrpcCall> {
     kWritable,   // there is room again
     kAnswered,   // a single answer is there, to be sent
     kExpired,    // its time is over
-    kOver,       // nothing can be sent or will come; the last one
+    kOver,       // nothing can be sent or will come; a stream's last
   };
 
   GrpcCall(std::shared_ptr<GrpcConnection> connection, int32_t stream,

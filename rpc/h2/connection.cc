@@ -486,7 +486,10 @@ void GrpcConnection::Closed(int32_t stream) {
     calls_[index]->http2_.index = index;
   }
   calls_.pop_back();
-  events_.push_back({std::move(kept), GrpcCall::Event::kOver});
+  // Single calls do not ask, and the poller need not wake for them.
+  if (kept->is_stream()) {
+    events_.push_back({std::move(kept), GrpcCall::Event::kOver});
+  }
   ReleaseWaiting();
 }
 

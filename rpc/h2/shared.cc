@@ -25,11 +25,11 @@ uint64_t MaxUnsentBytes(uint64_t budget) {
 GrpcShared::GrpcShared(const GrpcServerOptions& given,
                        std::vector<UnaryMethod> unary,
                        std::vector<StreamMethod> streams,
-                       CombiningLoop* node_loop)
+                       const NodeLoops& node_loops)
     : options(given),
       max_message_bytes(given.max_request_bytes + limits::kGrpcOverheadBytes),
       max_unsent_bytes(MaxUnsentBytes(given.memory_bytes)),
-      loop(node_loop),
+      loops(node_loops),
       budget(given.memory_bytes),
       idle_poll(given.idle_poll_time, kIdlePollThreads) {
   for (UnaryMethod& method : unary) {

@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include "base/combining_loop.h"
 #include "base/idle_poll.h"
 #include "rpc/grpc_options.h"
 #include "rpc/h2/budget.h"
+#include "rpc/node_loops.h"
 #include "rpc/stream.h"
 #include "rpc/unary.h"
 
@@ -28,7 +28,7 @@ struct GrpcMethod {
 // What the workers of one server share. Outlives them.
 struct GrpcShared {
   GrpcShared(const GrpcServerOptions& given, std::vector<UnaryMethod> unary,
-             std::vector<StreamMethod> streams, CombiningLoop* node_loop);
+             std::vector<StreamMethod> streams, const NodeLoops& node_loops);
 
   // None: there is no such method.
   const GrpcMethod* Find(std::string_view path) const;
@@ -40,7 +40,7 @@ struct GrpcShared {
   // its client to read it, nor will when they are answered, by the size of its
   // answers so far: no client can have all of the budget.
   const uint64_t max_unsent_bytes;
-  CombiningLoop* const loop;  // see GrpcServer::Start
+  const NodeLoops loops;  // see GrpcServer::Start
   std::map<std::string, GrpcMethod, std::less<>> methods;
   Budget budget;
   IdlePoll idle_poll;

@@ -57,8 +57,9 @@ void GrpcUnaryCall::Answered(StatusOr<std::string> answer) {
 void GrpcUnaryCall::Send() {
   // The last reference, perhaps, when this returns.
   const std::shared_ptr<GrpcCall> self = std::move(self_);
-  connection()->Answer(this, std::move(*answer_));
   worker_->CountAnswered();
+  connection()->Answer(this, std::move(*answer_));
+  worker_->CountSent();
 }
 
 }  // namespace strata

@@ -346,7 +346,8 @@ void GrpcWorker::Closed(const GrpcCall* stream) {
 
 void GrpcWorker::Serve(GrpcUnaryCall* call) {
   shared_->idle_poll.Touch();
-  if (serving_.fetch_add(1, std::memory_order_relaxed) > 0) {
+  serving_.fetch_add(1, std::memory_order_relaxed);
+  if (unanswered_.fetch_add(1, std::memory_order_relaxed) > 0) {
     crowd_ = kCrowdCalls;
   }
   ShouldLead(*call) ? Lead(call) : call->Serve();
@@ -374,7 +375,7 @@ void GrpcWorker::Lead(GrpcUnaryCall* call) {
     ++leads_;
     if (!checking_) CheckLater(leads_);
   }
-  shared_->loop->RunAfter([call] { call->Serve(); });
+  shared_->loops.RunNodeAndLog([call] { call->Serve(); });
   const std::lock_guard lock(turn_mutex_);
   if (turn_ != turn) return;
   leading_ = false;

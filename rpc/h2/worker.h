@@ -29,7 +29,7 @@ namespace strata {
 // all here is bound to that one, but for what says otherwise.
 //
 // A call that goes through the log, and is alone, is carried through by the
-// poller: it runs the node's loop, sync and all, which saves the wake-up of
+// poller: it runs the node's loops, sync and all, which saves the wake-up of
 // another thread (as much as the rest of the call takes). While it does so
 // nobody polls, so a second thread stands by: if it does not come back soon,
 // the second is the poller from then on, and the first one stands by. With more
@@ -81,7 +81,10 @@ class GrpcWorker {
   // answer of a call.
   bool SendsNow();
   bool AnswersNow() const;
-  void CountAnswered() { serving_.fetch_sub(1, std::memory_order_relaxed); }
+  // The answer of a call that was served is there; it has been sent. In between
+  // its client may hear of it, and send the next one.
+  void CountAnswered() { unanswered_.fetch_sub(1, std::memory_order_relaxed); }
+  void CountSent() { serving_.fetch_sub(1, std::memory_order_relaxed); }
 
   // --- The poller ---
 
@@ -170,7 +173,8 @@ class GrpcWorker {
   std::atomic<uint64_t> turn_ = 0;       // how often the poller has changed
   std::atomic<std::thread::id> thread_;  // the poller
   std::atomic<bool> in_lead_ = false;    // the poller carries a call through
-  std::atomic<int> serving_ = 0;         // calls that have not been answered
+  std::atomic<int> unanswered_ = 0;      // calls, single ones
+  std::atomic<int> serving_ = 0;         // or whose answer is not sent
   std::atomic<Time> sent_now_ = Time();  // when a thread last sent by itself
 
   std::mutex mail_mutex_;

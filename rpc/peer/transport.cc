@@ -21,8 +21,7 @@ constexpr size_t kMaxStrangers = 16;
 class HttpTransport : public PeerTransport, private RaftRoutes::Host {
  public:
   HttpTransport(Logger* logger, TlsContext* tls,
-                const SnapshotSendOptions& snapshots,
-                const ReceiverLoops& loops)
+                const SnapshotSendOptions& snapshots, const NodeLoops& loops)
       : logger_(logger),
         snapshots_(snapshots),
         loops_(loops),
@@ -75,7 +74,7 @@ class HttpTransport : public PeerTransport, private RaftRoutes::Host {
 
   Logger* const logger_;
   const SnapshotSendOptions snapshots_;
-  const ReceiverLoops loops_;
+  const NodeLoops loops_;
   ReceiverGate gate_;
   const std::unique_ptr<HttpClient> client_;
   // Its thread may wait for the disk; no heartbeat comes through it.
@@ -173,16 +172,10 @@ void HttpTransport::Deliver(std::vector<raft::Message> messages) {
   });
 }
 
-// What raft then has for the log, the reader of appends writes, and goes on
-// with what waited for it: from the socket to the answer one thread.
 void HttpTransport::DeliverAndRun(bool appends,
                                   std::vector<raft::Message> messages) {
   const auto deliver = [&] { Deliver(std::move(messages)); };
-  const auto run_node = [&] {
-    loops_.node == nullptr ? deliver() : void(loops_.node->RunAfter(deliver));
-  };
-  if (!appends || loops_.log == nullptr) return run_node();
-  loops_.log->RunAfter(run_node);
+  appends ? loops_.RunNodeAndLog(deliver) : loops_.RunNode(deliver);
 }
 
 void HttpTransport::Send(std::vector<raft::Message> messages) {
@@ -276,7 +269,7 @@ void HttpTransport::Stop() {
 
 std::unique_ptr<PeerTransport> PeerTransport::New(
     Logger* logger, TlsContext* tls, const SnapshotSendOptions& snapshots,
-    const ReceiverLoops& loops) {
+    const NodeLoops& loops) {
   return std::make_unique<HttpTransport>(logger, tls, snapshots, loops);
 }
 

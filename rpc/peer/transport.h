@@ -5,9 +5,9 @@
 #include <optional>
 #include <vector>
 
-#include "base/combining_loop.h"
 #include "base/logger.h"
 #include "rpc/http/handler.h"
+#include "rpc/node_loops.h"
 #include "rpc/peer/http_client.h"
 #include "rpc/peer/identity.h"
 #include "rpc/peer/stats.h"
@@ -15,25 +15,17 @@
 
 namespace strata::peer {
 
-// The receiver's, which threads that read messages run (RunAfter) with what
-// they bring, so that no other has to wake for it. They outlive the transport;
-// null: the receiver sees to it.
-struct ReceiverLoops {
-  CombiningLoop* node = nullptr;  // run by the readers of all streams
-  CombiningLoop* log = nullptr;   // waits for the disk: by those of appends
-};
-
 // The transport between real members: etcd's peer protocol (format.md) over
 // HTTP/1.1. It dials; what others ask of it comes through Routes(), which the
 // peer port has to serve.
 class PeerTransport : public Transport {
  public:
   // `tls` is for members with https URLs, and outlives the transport; null:
-  // there are none.
+  // there are none. The readers of streams run `loops` with what they bring:
+  // all of them the node's, those of appends the log's too.
   static std::unique_ptr<PeerTransport> New(
       Logger* logger, TlsContext* tls = nullptr,
-      const SnapshotSendOptions& snapshots = {},
-      const ReceiverLoops& loops = {});
+      const SnapshotSendOptions& snapshots = {}, const NodeLoops& loops = {});
 
   // Who we are. Before that nothing is sent, and requests are answered with
   // 503. Any thread, once.

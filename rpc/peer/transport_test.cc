@@ -116,7 +116,7 @@ StatusOr<std::unique_ptr<IncomingSnapshot>> Inbox::ReceiveSnapshot(
 class Member {
  public:
   explicit Member(uint64_t id, uint64_t cluster = 0xc,
-                  const ReceiverLoops& loops = {},
+                  const NodeLoops& loops = {},
                   std::function<void(raft::MessageType)> on_receive = {})
       : id(id),
         transport(PeerTransport::New(Logger::Null(), nullptr, {}, loops)) {
