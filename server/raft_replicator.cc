@@ -394,6 +394,7 @@ void RaftReplicator::OnTick() {
   if (!parked_.empty()) SubmitParked();
   Expire();
   CheckDisk();
+  ReportFailedSnapshots();
   ApplyReady();
   AnswerReads();
   CheckTransfer();

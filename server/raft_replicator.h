@@ -24,6 +24,7 @@
 #include "server/planted_bugs.h"
 #include "server/raft_log.h"
 #include "server/replicator.h"
+#include "server/snapshot_offers.h"
 #include "server/transport.h"
 #include "wal/wal.h"
 
@@ -230,6 +231,8 @@ class RaftReplicator : public Replicator, private Receiver {
   void SendMessages(std::vector<raft::Message>* messages);
   void SendSnapshot(raft::Message message);
   void HandSnapshot(MemberId to, StatusOr<OutgoingSnapshot> snapshot);
+  void SnapshotSent(MemberId to, Term term, bool ok);
+  void ReportFailedSnapshots();
   void Persist(raft::Output* output);
   void OnPersisted(raft::OutputSequence sequence);
   void ApplyReady();
@@ -278,6 +281,7 @@ class RaftReplicator : public Replicator, private Receiver {
   std::vector<std::unique_ptr<Proposal>> batch_proposals_;
   raft::SoftState soft_state_;
   std::optional<Time> leader_lost_at_;
+  SnapshotOffers snapshot_offers_;  // empty unless we lead
   std::optional<Transfer> transfer_;
   std::optional<Time> handed_over_at_;
   std::optional<Time> no_room_since_;

@@ -82,6 +82,7 @@ void RaftReplicator::HandleSoftState(const raft::SoftState& now) {
     leader_lost_at_ = world_.loop->Now();
   }
   soft_state_ = now;
+  snapshot_offers_.Clear();  // those of another reign
   Publish();
   world_.logger->Info("leadership",
                       {{"member-id", HexId(options_.self.value())},
@@ -114,11 +115,9 @@ void RaftReplicator::SendMessages(std::vector<raft::Message>* messages) {
 
 void RaftReplicator::SendSnapshot(raft::Message message) {
   const MemberId to = message.to;
+  snapshot_offers_.Begun(to);
   // Nothing newer can be said to be whole while one is being installed.
-  if (installing_) {
-    RunOnLoop([this, to] { raft_.ReportSnapshot(to, false); });
-    return;
-  }
+  if (installing_) return snapshot_offers_.Failed(to, world_.loop->Now());
   machine_->MakeSnapshot(std::move(message),
                          [this, to](StatusOr<OutgoingSnapshot> snapshot) {
                            HandSnapshot(to, std::move(snapshot));
@@ -131,17 +130,40 @@ void RaftReplicator::HandSnapshot(MemberId to,
   if (!snapshot.ok()) {
     world_.logger->Warn("could not make a snapshot to send",
                         {{"error", snapshot.status()}});
-    raft_.ReportSnapshot(to, false);
+    if (raft_.is_leader()) snapshot_offers_.Failed(to, world_.loop->Now());
     return;
   }
-  snapshot->done = [this, to](bool ok) {
-    RunOnLoop([this, to, ok] { raft_.ReportSnapshot(to, ok); });
+  snapshot->done = [this, to, term = snapshot->message.term](bool ok) {
+    RunOnLoop([this, to, term, ok] { SnapshotSent(to, term, ok); });
   };
   world_.logger->Info(
       "sending a snapshot",
       {{"to", HexId(to.value())},
        {"index", snapshot->message.snapshot->metadata.index.value()}});
   world_.transport->SendSnapshot(std::move(*snapshot));
+}
+
+void RaftReplicator::SnapshotSent(MemberId to, Term term, bool ok) {
+  if (!raft_.is_leader() || raft_.term() != term) return;
+  if (ok) {
+    snapshot_offers_.Forget([to](MemberId member) { return member == to; });
+    return raft_.ReportSnapshot(to, true);
+  }
+  snapshot_offers_.Failed(to, world_.loop->Now());
+}
+
+// Raft offers the next one as soon as it hears of it.
+void RaftReplicator::ReportFailedSnapshots() {
+  if (snapshot_offers_.empty() || !raft_.is_leader()) return;
+  const raft::Leader& leader = std::get<raft::Leader>(raft_.role());
+  snapshot_offers_.Forget([&leader](MemberId member) {
+    const raft::Peer* const peer = leader.Find(member);
+    return peer == nullptr ||
+           peer->progress.state() == raft::ProgressState::kReplicate;
+  });
+  for (const MemberId member : snapshot_offers_.TakeDue(world_.loop->Now())) {
+    raft_.ReportSnapshot(member, false);
+  }
 }
 
 void RaftReplicator::Persist(raft::Output* output) {

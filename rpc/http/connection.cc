@@ -11,6 +11,7 @@ constexpr Duration kLinger = std::chrono::seconds(1);
 constexpr size_t kLingerBytes = 256 << 10;
 // What a client may send ahead of the response to its last request.
 constexpr size_t kUnreadBytes = IoThread::kScratchBytes;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
@@ -190,9 +191,6 @@ bool HttpConnection::OnHead() {
   const ResponseForm form = {.http_1_0 = parser_->http_1_0(),
                              .head_only = request.method == "HEAD",
                              .close = draining_ || !parser_->keeps_alive()};
-  if (parser_->expects_continue() && !form.http_1_0) {
-    out_.emplace_back("HTTP/1.1 100 Continue\r\n\r\n");
-  }
   state_ = State::kBody;
   read_deadline_.Set(shared_->options.body_timeout);
   max_body_bytes_ = route->max_body_bytes;
@@ -203,6 +201,10 @@ bool HttpConnection::OnHead() {
   exchange_ = std::make_shared<HttpExchange>(
       shared_->thread, stream_.get(), form, shared_->options.write_buffer_bytes,
       Bound(&HttpConnection::OnExchange));
+  if (parser_->expects_continue() && !form.http_1_0) {
+    out_.emplace_back(kContinue);
+    exchange_->Precede(kContinue.size());
+  }
   handler_ = route->open(std::move(request), exchange_);
   Flush();
   return state_ == State::kBody;

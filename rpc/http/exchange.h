@@ -50,7 +50,11 @@ class HttpExchange : public HttpSink {
   // For the connection.
 
   Output Take();
-  // So many bytes are on their way; true: Writable() was false and is not any
+  // So many bytes of the connection's own are sent before what the handler
+  // says; Sent() will tell of them, too.
+  void Precede(uint64_t bytes) { queued_bytes_ += bytes; }
+  // So many bytes are on their way, of those that were taken or came before
+  // them; true: Writable() was false and is not any
   // more.
   bool Sent(uint64_t bytes);
   // The body is whole: the connection may go on after the response.

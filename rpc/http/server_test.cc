@@ -414,6 +414,35 @@ TEST_F(HttpServerTest, ABodyIsReadAsItsHandlerWants) {
   EXPECT_TRUE(client.ReadUntil("\r\n\r\n").starts_with("HTTP/1.1 204 "));
 }
 
+// The interim answer is not a part of what the handler says, and so does not
+// count as sent of it: else there would never be room for the first word.
+TEST_F(HttpServerTest, AnInterimAnswerTakesNothingOfTheBound) {
+  Start({.write_buffer_bytes = 100});
+  Client client(port_);
+  for (int i = 0; i < 3; ++i) {
+    client.Send(
+        "POST /stream HTTP/1.1\r\nContent-Length: 3\r\n"
+        "Expect: 100-continue\r\n\r\n");
+    EXPECT_EQ(client.ReadUntil("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+    client.Send("abc");
+    const auto seen = Opened();
+    EXPECT_TRUE(seen->Await([&] { return seen->body_ended; }));
+    EXPECT_TRUE(seen->sink->Writable());
+    seen->sink->Begin(200, {});
+    EXPECT_NE(client.ReadUntil("\r\n\r\n").find(" 200 "), std::string::npos);
+    EXPECT_TRUE(seen->sink->Writable()) << "all has been sent";
+    // A handler that was refused is told that there is room.
+    seen->sink->Write(std::string(40'000, 'x'));
+    if (!seen->sink->Writable()) {
+      EXPECT_TRUE(seen->Await([&] { return seen->writable > 0; }));
+    }
+    EXPECT_TRUE(seen->sink->Writable());
+    seen->sink->Finish();
+    client.ReadUntil("\r\n0\r\n\r\n");
+    EXPECT_TRUE(seen->AwaitDone());
+  }
+}
+
 constexpr uint64_t kFarTooMuch = 50'000'000;
 
 // Writes until there is no room, nor any made by the kernel's buffers. Returns
