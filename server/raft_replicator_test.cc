@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -57,6 +59,7 @@ class FakeTransport final : public Transport {
 class FakeMachine final : public ReplicatedMachine {
  public:
   void Apply(std::span<const CommittedEntry> entries) override {
+    if (before_apply != nullptr) before_apply();
     for (const CommittedEntry& entry : entries) {
       at = {.index = entry.index, .term = entry.term};
       if (entry.proposal == nullptr) continue;
@@ -91,6 +94,7 @@ class FakeMachine final : public ReplicatedMachine {
 
   WalSnapshot at = {.index = kBefore, .term = Term(1)};
   std::vector<uint64_t> applied;
+  std::function<void()> before_apply;
   Status failed;
   Status snapshot_error;
   int snapshots_asked = 0;
@@ -183,6 +187,12 @@ class RaftReplicatorTest : public testing::Test {
       }
     }
     return sizes;
+  }
+  // How many that only say what is committed.
+  size_t Notices() const {
+    return std::ranges::count_if(transport_.sent, [](const Message& message) {
+      return message.type == MessageType::kAppend && message.entries.empty();
+    });
   }
   // The same of both others.
   void ExpectAppends(const std::vector<size_t>& sizes) const {
@@ -324,6 +334,22 @@ TEST_F(RaftReplicatorTest, AProposalThatIsAloneGoesAtOnce) {
     Settle();
     EXPECT_EQ(AnswerTo(id), Status::Ok());
     EXPECT_EQ(world_.Now(), before) << "the clock has not moved";
+  }
+}
+
+// Much takes its time to apply, and the others would wait for it.
+TEST_F(RaftReplicatorTest, ALittleIsAnsweredBeforeTheOthersHearOfIt) {
+  for (const auto& [count, notices] : {std::pair(1, 0u), std::pair(20, 2u)}) {
+    std::vector<size_t> before;
+    machine_.before_apply = [&] { before.push_back(Notices()); };
+    ProposeMany(count);
+    world_.RunUntilIdle();
+    AnswerAll();
+    world_.RunUntilIdle();
+    ASSERT_FALSE(before.empty());
+    EXPECT_EQ(before.front(), notices);
+    EXPECT_EQ(Notices(), 2u);
+    Settle();
   }
 }
 
