@@ -90,7 +90,7 @@ class Run:
     def puts_during(self, member, work):
         """The latencies of steady puts while `work` is done, and its result."""
         flags = [f"--rate={self.args.rate}", "--outstanding=256", "--connections=8", "--warm-up-ms=200",
-                 "--duration-ms=3600000", "--until-input-ends", "--seed=7", "--keep-going",
+                 "--until-input-ends", "--seed=7", "--keep-going",
                  f"--timeline-ms={int(TIMELINE_SECONDS * 1000)}"]
         puts = subprocess.Popen(self.bench_command(member, "put", flags), stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -139,7 +139,7 @@ int Main(int argc, char** argv) {
                "wait for a server that is not there yet");
   bool until_input_ends = false;
   app.add_flag("--until-input-ends", until_input_ends,
-               "end when standard input does");
+               "end when standard input does, and not before");
   app.add_option("--value-bytes", workload.value_bytes);
   app.add_option("--range-keys", workload.range_keys);
   app.add_option("--seed", workload.seed);
@@ -150,7 +150,10 @@ int Main(int argc, char** argv) {
   options.duration = std::chrono::milliseconds(duration_ms);
   options.timeline = std::chrono::milliseconds(timeline_ms);
   options.stop = &stopped;
-  if (until_input_ends) StopAtEndOfInput();
+  if (until_input_ends) {
+    StopAtEndOfInput();
+    options.duration = std::chrono::hours(24);
+  }
 
   return PrintJson(workload.op == "fdatasync" ? SyncDisk(path, options.duration)
                                               : LoadServer(options, workload));

@@ -7,6 +7,9 @@
 namespace strata {
 namespace {
 
+// All that is unsynced at the end would go to the disk at once, and all that
+// others sync there would wait for it.
+constexpr uint64_t kUnsyncedBytes = 4 << 20;
 constexpr std::string_view kSuffix = ".snap.db";
 constexpr std::string_view kUnfinished = ".snap.db.part";
 
@@ -37,7 +40,10 @@ class DatabaseFile final : public IncomingSnapshot {
   Status Write(std::string_view bytes) override {
     RETURN_IF_ERROR(file_->WriteAt(size_, bytes));
     size_ += bytes.size();
-    return Status::Ok();
+    unsynced_ += bytes.size();
+    if (unsynced_ < kUnsyncedBytes) return Status::Ok();
+    unsynced_ = 0;
+    return file_->Sync();
   }
 
   Status Finish() override {
@@ -57,6 +63,7 @@ class DatabaseFile final : public IncomingSnapshot {
   std::unique_ptr<File> file_;
   const std::function<void()> finished_;
   uint64_t size_ = 0;
+  uint64_t unsynced_ = 0;
 };
 
 }  // namespace

@@ -395,6 +395,7 @@ void RaftReplicator::OnTick() {
   Expire();
   CheckDisk();
   ReportFailedSnapshots();
+  ReleaseLog();
   ApplyReady();
   AnswerReads();
   CheckTransfer();

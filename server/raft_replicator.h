@@ -19,6 +19,7 @@
 #include "base/loop.h"
 #include "base/status.h"
 #include "raft/raft.h"
+#include "server/log_holds.h"
 #include "server/log_writer.h"
 #include "server/node_stats.h"
 #include "server/planted_bugs.h"
@@ -233,6 +234,8 @@ class RaftReplicator : public Replicator, private Receiver {
   void HandSnapshot(MemberId to, StatusOr<OutgoingSnapshot> snapshot);
   void SnapshotSent(MemberId to, Term term, bool ok);
   void ReportFailedSnapshots();
+  void SnapshotFailed(MemberId to);
+  void ReleaseLog();
   void Persist(raft::Output* output);
   void OnPersisted(raft::OutputSequence sequence);
   void ApplyReady();
@@ -282,6 +285,8 @@ class RaftReplicator : public Replicator, private Receiver {
   raft::SoftState soft_state_;
   std::optional<Time> leader_lost_at_;
   SnapshotOffers snapshot_offers_;  // empty unless we lead
+  LogHolds log_holds_;              // and so is this
+  LogIndex releasable_;             // of the log, but for those
   std::optional<Transfer> transfer_;
   std::optional<Time> handed_over_at_;
   std::optional<Time> no_room_since_;

@@ -144,8 +144,10 @@ class RaftReplicatorTest : public testing::Test {
   }
   // All that was said has been answered, and nothing is under way.
   void Settle() {
+    int rounds = 0;
     do {
       world_.RunUntilIdle();
+      ASSERT_LT(++rounds, 1000) << "it does not come to rest";
     } while (AnswerAll());
   }
   bool AnswerAll() {
@@ -265,13 +267,23 @@ class RaftReplicatorTest : public testing::Test {
     deaf_ = kOthers[1];
     Propose();
     Settle();
+    TakeSnapshot();
+    transport_.receiver()->Unreachable(kOthers[1]);
+    Settle();
+  }
+  // The log need not have what was before, says the machine.
+  void TakeSnapshot() {
     Status taken = UnavailableError("not called");
     replicator_->SnapshotTaken(machine_.at, machine_.at.index,
                                [&](const Status& status) { taken = status; });
     world_.RunUntilIdle();
     EXPECT_TRUE(taken.ok()) << taken;
-    transport_.receiver()->Unreachable(kOthers[1]);
-    Settle();
+  }
+  void RunSettled(Duration time) {
+    for (const Time end = world_.Now() + time; world_.Now() < end;) {
+      world_.RunFor(100ms);
+      Settle();
+    }
   }
   // How many it was offered in each second, and took none of.
   std::vector<size_t> OffersBySecond(int seconds) {
@@ -569,9 +581,36 @@ TEST_F(RaftReplicatorTest, ASnapshotThatWasTakenEndsThePauses) {
   FallBehind();
   OffersBySecond(10);
   NextOffer().done(true);
-  Settle();
+  RunSettled(LogHolds::kAfterwards);
   FallBehind();
   EXPECT_GE(OffersBySecond(1)[0], 2u);
+}
+
+// A large one takes long, and the log goes on.
+TEST_F(RaftReplicatorTest, WhatFollowsASnapshotIsKeptForIt) {
+  for (const bool in_time : {true, false}) {
+    FallBehind();
+    const OutgoingSnapshot offer = NextOffer();
+    for (int i = 0; i < 20; ++i) {
+      Propose();
+      Settle();
+    }
+    TakeSnapshot();
+    offer.done(true);
+    RunSettled(in_time ? 25s : 35s);
+    deaf_ = MemberId();
+    transport_.receiver()->Receive(
+        {.type = MessageType::kAppendResponse,
+         .to = kSelf,
+         .from = kOthers[1],
+         .term = replicator_->GetStatus().term,
+         .index = offer.message.snapshot->metadata.index});
+    Settle();
+    EXPECT_EQ(transport_.snapshots.empty(), in_time);
+    EXPECT_EQ(replicator_->MatchOf(kOthers[1]) == replicator_->last_index(),
+              in_time);
+    transport_.snapshots.clear();
+  }
 }
 
 // Its sender has not heard of it, but the member has the snapshot.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "base/bytes.h"
@@ -11,6 +12,8 @@ namespace {
 
 // They take about as long to apply as another thread to wake.
 constexpr size_t kManyEntries = 8;
+// Of the log, at once; to free them takes time.
+constexpr uint64_t kReleasedEntries = 1024;
 
 }  // namespace
 
@@ -82,7 +85,9 @@ void RaftReplicator::HandleSoftState(const raft::SoftState& now) {
     leader_lost_at_ = world_.loop->Now();
   }
   soft_state_ = now;
-  snapshot_offers_.Clear();  // those of another reign
+  // Those of another reign.
+  snapshot_offers_.Clear();
+  log_holds_.Clear();
   Publish();
   world_.logger->Info("leadership",
                       {{"member-id", HexId(options_.self.value())},
@@ -117,7 +122,7 @@ void RaftReplicator::SendSnapshot(raft::Message message) {
   const MemberId to = message.to;
   snapshot_offers_.Begun(to);
   // Nothing newer can be said to be whole while one is being installed.
-  if (installing_) return snapshot_offers_.Failed(to, world_.loop->Now());
+  if (installing_) return SnapshotFailed(to);
   machine_->MakeSnapshot(std::move(message),
                          [this, to](StatusOr<OutgoingSnapshot> snapshot) {
                            HandSnapshot(to, std::move(snapshot));
@@ -130,25 +135,29 @@ void RaftReplicator::HandSnapshot(MemberId to,
   if (!snapshot.ok()) {
     world_.logger->Warn("could not make a snapshot to send",
                         {{"error", snapshot.status()}});
-    if (raft_.is_leader()) snapshot_offers_.Failed(to, world_.loop->Now());
+    if (raft_.is_leader()) SnapshotFailed(to);
     return;
   }
+  const LogIndex index = snapshot->message.snapshot->metadata.index;
+  if (raft_.is_leader()) log_holds_.Sending(to, index);
   snapshot->done = [this, to, term = snapshot->message.term](bool ok) {
     RunOnLoop([this, to, term, ok] { SnapshotSent(to, term, ok); });
   };
-  world_.logger->Info(
-      "sending a snapshot",
-      {{"to", HexId(to.value())},
-       {"index", snapshot->message.snapshot->metadata.index.value()}});
+  world_.logger->Info("sending a snapshot",
+                      {{"to", HexId(to.value())}, {"index", index.value()}});
   world_.transport->SendSnapshot(std::move(*snapshot));
 }
 
 void RaftReplicator::SnapshotSent(MemberId to, Term term, bool ok) {
   if (!raft_.is_leader() || raft_.term() != term) return;
-  if (ok) {
-    snapshot_offers_.Forget([to](MemberId member) { return member == to; });
-    return raft_.ReportSnapshot(to, true);
-  }
+  if (!ok) return SnapshotFailed(to);
+  log_holds_.Sent(to, world_.loop->Now());
+  snapshot_offers_.Forget([to](MemberId member) { return member == to; });
+  raft_.ReportSnapshot(to, true);
+}
+
+void RaftReplicator::SnapshotFailed(MemberId to) {
+  log_holds_.Failed(to);
   snapshot_offers_.Failed(to, world_.loop->Now());
 }
 
@@ -262,7 +271,7 @@ void RaftReplicator::ApplyEntries(std::vector<raft::Entry>* entries) {
   if (failed_) return;
   applied_ = last;
   raft_.Applied(last);
-  log_.Bound(last);
+  ReleaseLog();
 }
 
 void RaftReplicator::ApplyBatch() {
@@ -302,8 +311,16 @@ void RaftReplicator::AnswerReads() {
 void RaftReplicator::SnapshotTaken(const WalSnapshot& snapshot,
                                    LogIndex release,
                                    std::function<void(const Status&)> done) {
-  log_.ReleaseTo(release);
+  releasable_ = std::max(releasable_, release);
+  ReleaseLog();
   writer_->SnapshotTaken(snapshot, release, options_.max_wals, std::move(done));
+}
+
+void RaftReplicator::ReleaseLog() {
+  log_.Bound(applied_);
+  if (releasable_ < log_.FirstIndex()) return;
+  log_.ReleaseTo(std::min(log_holds_.Limit(releasable_, world_.loop->Now()),
+                          log_.FirstIndex() + kReleasedEntries));
 }
 
 void RaftReplicator::Publish() {
