@@ -133,7 +133,7 @@ def death(some):
 
 
 JOIN_RATE = 4000
-JOIN_VALUE_BYTES = 4096
+JOIN_VALUE_BYTES = 1800  # two to a page
 
 
 def puts(args, leader, seconds):
@@ -162,6 +162,7 @@ def sent_bytes(member, to):
 def join(args, compressed):
     """A learner comes to a store of args.join MB; what its snapshot took, and the puts beside it."""
     flags = ["--log-level=info", "--snapshot-catchup-entries=1000", "--snapshot-count=10000",
+             "--quota-backend-bytes=8589934592",
              f"--snapshot-send-compressed={'true' if compressed else 'false'}"]
     with cluster.Cluster([args.stratad] * 3, flags=flags) as some:
         leader = some.leader()

@@ -24,26 +24,28 @@ constexpr Duration kFirstDelay = std::chrono::milliseconds(200);
 
 constexpr Duration kLeastWait = std::chrono::milliseconds(5);
 
+// Of the time that was lost, so much is made up for.
+constexpr Duration kMostCredit = std::chrono::milliseconds(100);
+
 // Lets bytes through at a rate.
 class Pace {
  public:
   Pace(uint64_t bytes_per_second, Time now)
-      : rate_(bytes_per_second), began_(now) {}
+      : rate_(bytes_per_second), due_(now) {}
 
   // How long to wait, after these.
   Duration After(size_t bytes, Time now) {
-    bytes_ += bytes;
     if (rate_ == 0) return Duration::zero();
-    const auto due = Duration(static_cast<int64_t>(
-        static_cast<double>(bytes_) / static_cast<double>(rate_) * 1e9));
-    const Duration early = began_ + due - now;
+    due_ = std::max(due_, now - kMostCredit) +
+           Duration(static_cast<int64_t>(static_cast<double>(bytes) /
+                                         static_cast<double>(rate_) * 1e9));
+    const Duration early = due_ - now;
     return early < kLeastWait ? Duration::zero() : early;
   }
 
  private:
   const uint64_t rate_;
-  const Time began_;
-  uint64_t bytes_ = 0;
+  Time due_;  // of what was let through
 };
 
 // Passes on what comes after the first `offset` bytes.
