@@ -19,6 +19,7 @@
 #include "engine/key_index.h"
 #include "engine/mem_backend.h"
 #include "engine/store.h"
+#include "server/replaceable_store.h"
 
 namespace strata {
 namespace {
@@ -139,6 +140,35 @@ void BM_GetHot(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_GetHot)->ArgName("btree")->Arg(kMem)->Arg(kBtree);
+
+// The same through what lets another member's snapshot take the store's place.
+void BM_GetReplaceable(benchmark::State& state) {
+  Bed bed(kMem);
+  for (uint64_t i = 0; i < 1000; ++i) bed.Put(Key(i), "value");
+  bed.Flush();
+  std::unique_ptr<Store> store = std::move(bed.store);
+  if (state.range(0) == 1) {
+    store = std::make_unique<ReplaceableStore>(std::move(store));
+  }
+  const std::string key = Key(777);
+  for (auto _ : state) {
+    auto result = store->Range({.range = {key, {}}});
+    benchmark::DoNotOptimize(result->kvs.data());
+  }
+  CHECK_OK(store->Close());
+}
+BENCHMARK(BM_GetReplaceable)->ArgName("replaceable")->Arg(0)->Arg(1);
+
+void BM_RevisionReplaceable(benchmark::State& state) {
+  Bed bed(kMem);
+  std::unique_ptr<Store> store = std::move(bed.store);
+  if (state.range(0) == 1) {
+    store = std::make_unique<ReplaceableStore>(std::move(store));
+  }
+  for (auto _ : state) benchmark::DoNotOptimize(store->revision());
+  CHECK_OK(store->Close());
+}
+BENCHMARK(BM_RevisionReplaceable)->ArgName("replaceable")->Arg(0)->Arg(1);
 
 void BM_GetRandom(benchmark::State& state) {
   Bed* bed = Filled(static_cast<BackendKind>(state.range(0)), kMillion);

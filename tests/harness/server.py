@@ -29,11 +29,15 @@ class ServerError(Exception):
 # Below those that the kernel gives to outgoing connections: who dials a member that is not up yet, again and again, can
 # be given that member's own port, and is then connected to itself.
 PORTS = range(10_000, 32_768)
+_given = set()  # a port that is free until its server listens is not given twice
 
 
 def free_port():
     while True:
         port = random.choice(PORTS)
+        if port in _given:
+            continue
+        _given.add(port)
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             try:
                 probe.bind(("127.0.0.1", port))
