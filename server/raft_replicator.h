@@ -144,6 +144,8 @@ class RaftReplicator : public Replicator, private Receiver {
   std::optional<Term> TermAt(LogIndex index) const {
     return raft_.log().TermAt(index);
   }
+  // Whom raft counts.
+  const raft::Configuration& members() const { return raft_.configuration(); }
   // A voter that is up to date; 0 if there is none.
   MemberId BestSuccessor() const;
 

@@ -128,6 +128,10 @@ class Simulation {
     const std::string wrong =
         promises_.Check(member->id(), member->node()->replication());
     if (!wrong.empty()) truth_.Violated(wrong);
+    const Status members = member->node()->CheckMembers();
+    if (!members.ok() && member->fatal().ok()) {
+      truth_.Violated(member->options().name + ": " + members.message());
+    }
   }
 
   void RunFor(Duration duration) {
