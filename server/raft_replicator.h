@@ -245,6 +245,7 @@ class RaftReplicator : public Replicator, private Receiver {
   void ApplyEntries(std::vector<raft::Entry>* entries);
   void ApplyBatch();
   void ApplyConfChange(const raft::Entry& entry);
+  void SwitchMembers(const std::vector<raft::Entry>& appended);
   std::unique_ptr<Proposal> TakeOwn(const raft::Entry& entry);
   void AnswerReads();
   void Publish();
