@@ -257,7 +257,7 @@ class Node {
   // Internal, and what differs, if raft counts others than those whom the
   // applied entries give; for tests. Bound to the node's loop.
   virtual Status CheckMembers() const = 0;
-  virtual NodeStats stats() const = 0;               // any thread
+  virtual NodeStats stats() const = 0;  // any thread
   // Where reads that took long are told of; the node tells of the others.
   virtual SlowLog* slow_log() = 0;
 
