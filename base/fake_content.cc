@@ -16,12 +16,6 @@ constexpr size_t kMaxStates = 6;
 
 constexpr char kZeros[FakeContent::kBlockBytes] = {};
 
-// Makes room for one more state: the synced one and the newest stay.
-template <typename T>
-void Forget(std::vector<T>* states) {
-  if (states->size() >= kMaxStates) states->erase(states->begin() + 1);
-}
-
 }  // namespace
 
 FakeRegion::FakeRegion(size_t size) : size_(size) {
@@ -39,28 +33,45 @@ FakeContent::FakeContent(uint64_t bytes_max)
 }
 
 std::string_view FakeContent::SectorBytes(uint64_t sector) const {
+  if (sector * kSectorBytes >= touched_end_) return {kZeros, kSectorBytes};
   return {region_->data() + sector * kSectorBytes, kSectorBytes};
 }
 
-void FakeContent::Remember(uint64_t sector) {
-  Sector& history = unsynced_[sector];
-  history.doomed = false;
-  Forget(&history.older);
-  history.older.emplace_back(SectorBytes(sector));
+FakeContent::Sectors::iterator FakeContent::Place(uint64_t sector) {
+  // Most writes go on where the one before ended.
+  if (unsynced_.empty() || unsynced_.back().number < sector) {
+    return unsynced_.end();
+  }
+  return std::lower_bound(
+      unsynced_.begin(), unsynced_.end(), sector,
+      [](const Sector& a, uint64_t number) { return a.number < number; });
+}
+
+void FakeContent::Remember(uint64_t sector, Sectors::iterator place) {
+  if (!IsUnsynced(place, sector)) {
+    place = unsynced_.insert(place, Sector{.number = sector});
+  }
+  place->doomed = false;
+  // The synced state and the newest stay.
+  if (place->states() >= kMaxStates) {
+    place->older.erase(kSectorBytes, kSectorBytes);
+  }
+  place->older += SectorBytes(sector);
 }
 
 void FakeContent::WriteInSector(uint64_t offset, std::string_view data) {
-  char* at = region_->data() + offset;
-  // The same bytes again leave nothing to lose.
   const uint64_t sector = offset / kSectorBytes;
-  if (std::memcmp(at, data.data(), data.size()) == 0) {
-    if (const auto it = unsynced_.find(sector); it != unsynced_.end()) {
-      it->second.doomed = false;
-    }
+  const auto place = Place(sector);
+  const std::string_view now =
+      SectorBytes(sector).substr(offset % kSectorBytes, data.size());
+  // The same bytes again leave nothing to lose.
+  if (now == data) {
+    if (IsUnsynced(place, sector)) place->doomed = false;
     return;
   }
-  Remember(sector);
-  std::memcpy(at, data.data(), data.size());
+  Remember(sector, place);
+  std::memcpy(region_->data() + offset, data.data(), data.size());
+  touched_end_ = std::max(touched_end_, (sector + 1) * kSectorBytes);
 }
 
 void FakeContent::Write(uint64_t offset, std::string_view data) {
@@ -79,7 +90,8 @@ void FakeContent::Write(uint64_t offset, std::string_view data) {
 
 void FakeContent::SetSize(uint64_t size) {
   size_doomed_ = false;
-  Forget(&sizes_);
+  // The synced one and the newest stay.
+  if (sizes_.size() >= kMaxStates) sizes_.erase(sizes_.begin() + 1);
   sizes_.push_back(size);
 }
 
@@ -100,46 +112,59 @@ void FakeContent::Cut(uint64_t size) {
     WriteInSector(size, std::string_view(kZeros, n));
   }
   for (uint64_t sector = whole; sector < end; ++sector) {
-    const auto history = unsynced_.find(sector);
-    const bool synced = history == unsynced_.end();
-    cut_.emplace(sector, synced ? std::string(SectorBytes(sector))
-                                : history->second.older.front());
-    if (!synced) unsynced_.erase(history);
+    const auto place = Place(sector);
+    const bool synced = !IsUnsynced(place, sector);
+    cut_.emplace(sector, synced ? SectorBytes(sector) : place->State(0));
   }
+  const auto first = Place(whole);
+  unsynced_.erase(first, std::max(first, Place(end)));
   Clear(whole * kSectorBytes, end * kSectorBytes);
-  const uint64_t blocks = (size + kBlockBytes - 1) / kBlockBytes;
-  blocks_.erase(blocks_.lower_bound(blocks), blocks_.end());
+  CutBlocks(size);
   written_end_ = std::min(written_end_, size);
 }
 
 void FakeContent::Clear(uint64_t from, uint64_t to) {
+  to = std::min(to, touched_end_);
   if (from < to) std::memset(region_->data() + from, 0, to - from);
 }
 
 uint64_t FakeContent::BlocksMissing(uint64_t offset, uint64_t size) const {
   if (size == 0) return 0;
-  const uint64_t first = offset / kBlockBytes;
   const uint64_t last = (offset + size - 1) / kBlockBytes;
-  const auto there =
-      std::distance(blocks_.lower_bound(first), blocks_.upper_bound(last));
-  return last - first + 1 - static_cast<uint64_t>(there);
+  uint64_t missing = 0;
+  for (uint64_t block = offset / kBlockBytes; block <= last; ++block) {
+    missing += block >= blocks_.size() || !blocks_[block] ? 1 : 0;
+  }
+  return missing;
 }
 
 void FakeContent::AddBlocks(uint64_t offset, uint64_t size) {
   if (size == 0) return;
   const uint64_t last = (offset + size - 1) / kBlockBytes;
-  for (uint64_t b = offset / kBlockBytes; b <= last; ++b) blocks_.insert(b);
+  if (last >= blocks_.size()) blocks_.resize(last + 1);
+  for (uint64_t block = offset / kBlockBytes; block <= last; ++block) {
+    if (blocks_[block]) continue;
+    blocks_[block] = true;
+    ++block_count_;
+  }
+}
+
+void FakeContent::CutBlocks(uint64_t size) {
+  const uint64_t blocks = (size + kBlockBytes - 1) / kBlockBytes;
+  if (blocks >= blocks_.size()) return;
+  blocks_.resize(blocks);
+  block_count_ = static_cast<uint64_t>(std::ranges::count(blocks_, true));
 }
 
 void FakeContent::Sync() {
-  std::erase_if(unsynced_, [](const auto& s) { return !s.second.doomed; });
+  std::erase_if(unsynced_, [](const Sector& s) { return !s.doomed; });
   if (size_doomed_) return;
   sizes_ = {size()};
   cut_.clear();
 }
 
 void FakeContent::FailSync() {
-  for (auto& [sector, history] : unsynced_) history.doomed = true;
+  for (Sector& sector : unsynced_) sector.doomed = true;
   size_doomed_ = sizes_.size() > 1;
 }
 
@@ -148,10 +173,13 @@ void FakeContent::FlipBit(uint64_t offset, int bit) {
   const auto mask = static_cast<char>(1 << bit);
   region_->data()[offset] ^= mask;
   written_end_ = std::max(written_end_, offset + 1);
-  const auto history = unsynced_.find(offset / kSectorBytes);
-  if (history == unsynced_.end()) return;
-  for (std::string& older : history->second.older) {
-    older[offset % kSectorBytes] ^= mask;
+  const uint64_t sector = offset / kSectorBytes;
+  touched_end_ = std::max(touched_end_, (sector + 1) * kSectorBytes);
+  const auto place = Place(sector);
+  if (!IsUnsynced(place, sector)) return;
+  for (size_t at = offset % kSectorBytes; at < place->older.size();
+       at += kSectorBytes) {
+    place->older[at] ^= mask;
   }
 }
 
@@ -159,45 +187,52 @@ size_t FakeContent::UnsyncedThings() const {
   return (sizes_.size() > 1 ? 1 : 0) + unsynced_.size();
 }
 
-std::unique_ptr<FakeContent> FakeContent::After(PowerLoss* loss) const {
+void FakeContent::LosePower(PowerLoss* loss) {
   const size_t newest = sizes_.size() - 1;
   size_t state = newest > 0 ? loss->Pick(newest) : 0;
   if (!cut_.empty() && state != newest) state = 0;
-  auto after = std::make_unique<FakeContent>(bytes_max());
-  after->CopyBytes(*this);
-  for (const auto& [sector, history] : unsynced_) {
-    const size_t survivor = loss->Pick(history.older.size());
-    if (survivor == history.older.size()) continue;
-    after->PutSector(sector, history.older[survivor]);
+  for (const Sector& sector : unsynced_) {
+    const size_t survivor = loss->Pick(sector.states());
+    if (survivor == sector.states()) continue;
+    PutSector(sector.number, sector.State(survivor));
   }
   if (state == 0) {
-    for (const auto& [sector, content] : cut_)
-      after->PutSector(sector, content);
+    for (const auto& [sector, content] : cut_) PutSector(sector, content);
   }
   const uint64_t size = sizes_[state];
-  after->Clear(size, after->written_end_);
-  after->written_end_ = std::min(after->written_end_, size);
-  after->sizes_ = {size};
-  const uint64_t blocks = (size + kBlockBytes - 1) / kBlockBytes;
-  for (const uint64_t block : blocks_) {
-    if (block < blocks) after->blocks_.insert(block);
-  }
-  return after;
+  Clear(size, written_end_);
+  written_end_ = std::min(written_end_, size);
+  sizes_ = {size};
+  size_doomed_ = false;
+  unsynced_.clear();
+  cut_.clear();
+  CutBlocks(size);
 }
 
-void FakeContent::CopyBytes(const FakeContent& from) {
-  for (uint64_t at = 0; at < from.written_end_; at += kBlockBytes) {
-    const char* bytes = from.region_->data() + at;
+std::unique_ptr<FakeContent> FakeContent::Copy() const {
+  auto copy = std::make_unique<FakeContent>(bytes_max());
+  const uint64_t end = std::min(written_end_, touched_end_);
+  for (uint64_t at = 0; at < end; at += kBlockBytes) {
+    const char* bytes = region_->data() + at;
     if (std::memcmp(bytes, kZeros, kBlockBytes) == 0) continue;
-    std::memcpy(region_->data() + at, bytes, kBlockBytes);
+    std::memcpy(copy->region_->data() + at, bytes, kBlockBytes);
   }
-  written_end_ = from.written_end_;
+  copy->written_end_ = written_end_;
+  copy->touched_end_ = touched_end_;
+  copy->sizes_ = sizes_;
+  copy->size_doomed_ = size_doomed_;
+  copy->unsynced_ = unsynced_;
+  copy->cut_ = cut_;
+  copy->blocks_ = blocks_;
+  copy->block_count_ = block_count_;
+  return copy;
 }
 
 void FakeContent::PutSector(uint64_t sector, std::string_view bytes) {
   const uint64_t at = sector * kSectorBytes;
   std::memcpy(region_->data() + at, bytes.data(), kSectorBytes);
   written_end_ = std::max(written_end_, at + kSectorBytes);
+  touched_end_ = std::max(touched_end_, at + kSectorBytes);
   AddBlocks(at, kSectorBytes);
 }
 

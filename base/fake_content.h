@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,7 +52,7 @@ class FakeContent {
   // Blocks of [offset, offset + size) that have no space yet.
   uint64_t BlocksMissing(uint64_t offset, uint64_t size) const;
   void AddBlocks(uint64_t offset, uint64_t size);
-  uint64_t block_count() const { return blocks_.size(); }
+  uint64_t block_count() const { return block_count_; }
 
   void Sync();
   // As Linux has it: what could not be written stays in memory but counts as
@@ -65,34 +64,54 @@ class FakeContent {
   void FlipBit(uint64_t offset, int bit);
 
   size_t UnsyncedThings() const;
-  // What is there after a power loss, all of it synced.
-  std::unique_ptr<FakeContent> After(PowerLoss* loss) const;
+  // A power loss: what is there then is all synced.
+  void LosePower(PowerLoss* loss);
+  std::unique_ptr<FakeContent> Copy() const;
+  // Whether somebody else has its bytes, too: a mapping.
+  bool shared() const { return region_.use_count() > 1; }
 
  private:
-  // Contents of a sector before the present one; the first is the synced one.
   struct Sector {
-    std::vector<std::string> older;
+    uint64_t number = 0;
+    // Its contents before the present one, one after another; the first is the
+    // synced one.
+    std::string older = {};
     bool doomed = false;
+
+    size_t states() const { return older.size() / kSectorBytes; }
+    std::string_view State(size_t at) const {
+      return std::string_view(older).substr(at * kSectorBytes, kSectorBytes);
+    }
   };
+  using Sectors = std::vector<Sector>;  // in the order of their numbers
 
   std::string_view SectorBytes(uint64_t sector) const;
-  void Remember(uint64_t sector);
+  // The place of `sector` in unsynced_, or where it would be.
+  Sectors::iterator Place(uint64_t sector);
+  bool IsUnsynced(Sectors::const_iterator place, uint64_t sector) const {
+    return place != unsynced_.end() && place->number == sector;
+  }
+  void Remember(uint64_t sector, Sectors::iterator place);
   void WriteInSector(uint64_t offset, std::string_view data);
   void SetSize(uint64_t size);
   void Cut(uint64_t size);
-  void CopyBytes(const FakeContent& from);
+  void CutBlocks(uint64_t size);
   void PutSector(uint64_t sector, std::string_view bytes);
   void Clear(uint64_t from, uint64_t to);
 
   std::shared_ptr<FakeRegion> region_;
-  uint64_t written_end_ = 0;           // no byte from here on was ever written
+  uint64_t written_end_ = 0;  // no byte from here on was ever written
+  // No sector from here on was ever anything but zeros: its memory is left
+  // alone, as the first touch of a page is slow.
+  uint64_t touched_end_ = 0;
   std::vector<uint64_t> sizes_ = {0};  // the synced one first, the present last
   bool size_doomed_ = false;
-  std::map<uint64_t, Sector> unsynced_;
+  Sectors unsynced_;
   // Synced content of sectors that an unsynced shrinking cut off. They come
   // back, all of them, if the shrinking is lost, and else never.
   std::map<uint64_t, std::string> cut_;
-  std::set<uint64_t> blocks_;
+  std::vector<bool> blocks_;  // those that have space, as far as there are any
+  uint64_t block_count_ = 0;
 };
 
 }  // namespace strata

@@ -147,7 +147,27 @@ size_t FakeDisk::UnsyncedThings() const {
   return things;
 }
 
-std::unique_ptr<FakeDisk> FakeDisk::After(PowerLoss loss) const {
+std::unique_ptr<FakeDisk> FakeDisk::After(const PowerLoss& loss) const {
+  return After(loss, [](FakeNode* node, PowerLoss* decides) {
+    auto content = node->content->Copy();
+    content->LosePower(decides);
+    return content;
+  });
+}
+
+std::unique_ptr<FakeDisk> FakeDisk::After(std::unique_ptr<FakeDisk> disk,
+                                          const PowerLoss& loss) {
+  return disk->After(loss, [](FakeNode* node, PowerLoss* decides) {
+    // Who has it mapped goes on seeing what was there before.
+    auto content = node->content->shared() ? node->content->Copy()
+                                           : std::move(node->content);
+    content->LosePower(decides);
+    return content;
+  });
+}
+
+std::unique_ptr<FakeDisk> FakeDisk::After(
+    PowerLoss loss, const ContentAfter& content_after) const {
   const auto nodes = Nodes();
   std::map<const FakeNode*, FakeNode::Names> names;
   for (const auto& node : nodes) names[node.get()] = node->synced_names;
@@ -162,7 +182,7 @@ std::unique_ptr<FakeDisk> FakeDisk::After(PowerLoss loss) const {
   for (const auto& node : nodes) {
     auto copy = node == root_ ? after->root_ : std::make_shared<FakeNode>();
     copy->id = node->id;
-    if (!node->is_directory()) copy->content = node->content->After(&loss);
+    if (!node->is_directory()) copy->content = content_after(node.get(), &loss);
     copies[node.get()] = copy;
   }
   for (const auto& node : nodes) {

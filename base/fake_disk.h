@@ -2,6 +2,7 @@
 #define STRATA_BASE_FAKE_DISK_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -57,7 +58,11 @@ class FakeDisk {
 
   uint64_t UsedBytes() const;
   size_t UnsyncedThings() const;
-  std::unique_ptr<FakeDisk> After(PowerLoss loss) const;
+  // What is there after a power loss.
+  std::unique_ptr<FakeDisk> After(const PowerLoss& loss) const;
+  // The same for a disk that is needed no more: little is copied.
+  static std::unique_ptr<FakeDisk> After(std::unique_ptr<FakeDisk> disk,
+                                         const PowerLoss& loss);
 
  private:
   struct NameChange {
@@ -65,6 +70,10 @@ class FakeDisk {
     bool doomed = false;
   };
 
+  using ContentAfter = std::function<std::unique_ptr<FakeContent>(
+      FakeNode* node, PowerLoss* loss)>;
+  std::unique_ptr<FakeDisk> After(PowerLoss loss,
+                                  const ContentAfter& content_after) const;
   // All that can be reached by a name, synced or not, in the order of making.
   std::vector<std::shared_ptr<FakeNode>> Nodes() const;
 

@@ -198,7 +198,7 @@ std::unique_ptr<FakeEnv> FakeEnv::AfterPowerLoss(const PowerLoss& loss) const {
 
 void FakeEnv::Crash(const PowerLoss& loss) {
   const std::lock_guard guard(mutex_);
-  disk_ = disk_->After(loss);
+  disk_ = FakeDisk::After(std::move(disk_), loss);
   ++boots_;
   powered_off_ = false;
   power_off_at_ = UINT64_MAX;
@@ -228,12 +228,12 @@ uint64_t FakeEnv::operations() const {
 // ---- Faults.
 
 FakeEnv::Verdict FakeEnv::Admit(const DiskAccess& access) {
-  const Status off = UnavailableError("powered off");
-  if (powered_off_) return Verdict{.status = off, .acts = false};
+  const auto off = [] { return UnavailableError("powered off"); };
+  if (powered_off_) return Verdict{.status = off(), .acts = false};
   if (access.operation == DiskOperation::kRead) return TakeFault(access);
   if (++operations_ == power_off_at_) {
     powered_off_ = true;
-    return Verdict{.status = off};
+    return Verdict{.status = off()};
   }
   return TakeFault(access);
 }

@@ -49,26 +49,24 @@ std::string FakeFile::What(const char* operation, uint64_t offset) const {
   return What(operation) + " offset " + std::to_string(offset);
 }
 
-Status FakeFile::CheckUsable(const std::string& what) const {
-  if (env_->powered_off_) return UnavailableError(what + ": powered off");
+Status FakeFile::CheckUsable() const {
+  if (env_->powered_off_) return UnavailableError("powered off");
   if (boot_ == env_->boots_) return Status::Ok();
-  return UnavailableError(what + ": opened before the power loss");
+  return UnavailableError("opened before the power loss");
 }
 
-Status FakeFile::CheckWritable(const std::string& what, uint64_t end) const {
-  RETURN_IF_ERROR(CheckUsable(what));
-  if (!writable_) return ErrnoError(what, EBADF);
-  if (end > content().bytes_max()) return ErrnoError(what, EFBIG);
-  return Status::Ok();
+int FakeFile::WriteError(uint64_t end) const {
+  if (!writable_) return EBADF;
+  return end > content().bytes_max() ? EFBIG : 0;
 }
 
 Status FakeFile::ReadAt(uint64_t offset, size_t size, char* out) const {
   const DiskAccess access{DiskOperation::kRead, path_, offset, size};
   env_->Observe(access);
-  const std::string what = What("read", offset);
   const Guard guard(env_->mutex_);
-  RETURN_IF_ERROR(CheckUsable(what));
-  RETURN_IF_ERROR(env_->Admit(access).status.WithContext(what));
+  Status status = CheckUsable();
+  if (status.ok()) status = env_->Admit(access).status;
+  if (!status.ok()) return status.WithContext(What("read", offset));
   const uint64_t end = content().size();
   if (offset > end || size > end - offset) {
     return OutOfRangeError(What("read", std::max(offset, end)) +
@@ -83,7 +81,12 @@ Status FakeFile::WriteAt(uint64_t offset, std::string_view data) {
   const DiskAccess access{DiskOperation::kWrite, path_, offset, data.size()};
   env_->Observe(access);
   const Guard guard(env_->mutex_);
-  RETURN_IF_ERROR(CheckWritable(What("write", offset), offset + data.size()));
+  if (const Status status = CheckUsable(); !status.ok()) {
+    return status.WithContext(What("write", offset));
+  }
+  if (const int error = WriteError(offset + data.size()); error != 0) {
+    return ErrnoError(What("write", offset), error);
+  }
   const FakeEnv::Verdict verdict = env_->Admit(access);
   const uint64_t room = env_->Room(content(), offset, data.size());
   const uint64_t n = std::min(verdict.bytes_max, room);
@@ -91,9 +94,11 @@ Status FakeFile::WriteAt(uint64_t offset, std::string_view data) {
     content().AddBlocks(offset, n);
     content().Write(offset, data.substr(0, n));
   }
-  const std::string what = What("write", offset + n);
-  if (!verdict.status.ok()) return verdict.status.WithContext(what);
-  return room < data.size() ? ErrnoError(what, ENOSPC) : Status::Ok();
+  if (!verdict.status.ok()) {
+    return verdict.status.WithContext(What("write", offset + n));
+  }
+  if (room == data.size()) return Status::Ok();
+  return ErrnoError(What("write", offset + n), ENOSPC);
 }
 
 Status FakeFile::Resize(uint64_t size) {
@@ -101,7 +106,10 @@ Status FakeFile::Resize(uint64_t size) {
   env_->Observe(access);
   const std::string what = What("resize", size);
   const Guard guard(env_->mutex_);
-  RETURN_IF_ERROR(CheckWritable(what, size));
+  RETURN_IF_ERROR(CheckUsable().WithContext(what));
+  if (const int error = WriteError(size); error != 0) {
+    return ErrnoError(what, error);
+  }
   const FakeEnv::Verdict verdict = env_->Admit(access);
   if (verdict.acts) content().Resize(size);
   return verdict.status.WithContext(what);
@@ -112,7 +120,10 @@ Status FakeFile::Allocate(uint64_t size) {
   env_->Observe(access);
   const std::string what = What("allocate", size);
   const Guard guard(env_->mutex_);
-  RETURN_IF_ERROR(CheckWritable(what, size));
+  RETURN_IF_ERROR(CheckUsable().WithContext(what));
+  if (const int error = WriteError(size); error != 0) {
+    return ErrnoError(what, error);
+  }
   const FakeEnv::Verdict verdict = env_->Admit(access);
   if (env_->Room(content(), 0, size) < size) return ErrnoError(what, ENOSPC);
   if (verdict.acts) {
@@ -126,23 +137,26 @@ Status FakeFile::Sync() {
   const DiskAccess access{DiskOperation::kSync, path_};
   env_->Observe(access);
   const Guard guard(env_->mutex_);
-  RETURN_IF_ERROR(CheckUsable(What("sync")));
-  const FakeEnv::Verdict verdict = env_->Admit(access);
-  if (verdict.status.ok()) content().Sync();
-  if (verdict.is_fault) content().FailSync();
-  return verdict.status.WithContext(What("sync"));
+  Status status = CheckUsable();
+  if (status.ok()) {
+    const FakeEnv::Verdict verdict = env_->Admit(access);
+    if (verdict.status.ok()) content().Sync();
+    if (verdict.is_fault) content().FailSync();
+    status = verdict.status;
+  }
+  return status.ok() ? status : status.WithContext(What("sync"));
 }
 
 StatusOr<uint64_t> FakeFile::Size() const {
   const Guard guard(env_->mutex_);
-  RETURN_IF_ERROR(CheckUsable(What("stat")));
+  RETURN_IF_ERROR(CheckUsable().WithContext(What("stat")));
   return content().size();
 }
 
 StatusOr<std::unique_ptr<Mapping>> FakeFile::Map(size_t size,
                                                  const MapOptions&) {
   const Guard guard(env_->mutex_);
-  RETURN_IF_ERROR(CheckUsable(What("map")));
+  RETURN_IF_ERROR(CheckUsable().WithContext(What("map")));
   if (size == 0) return InvalidArgumentError(What("map") + ": no bytes");
   if (size > content().bytes_max()) {
     return ErrnoError(What("map", size), ENOMEM);
@@ -152,7 +166,7 @@ StatusOr<std::unique_ptr<Mapping>> FakeFile::Map(size_t size,
 
 Status FakeFile::Lock() {
   const Guard guard(env_->mutex_);
-  RETURN_IF_ERROR(CheckUsable(What("lock")));
+  RETURN_IF_ERROR(CheckUsable().WithContext(What("lock")));
   if (node_->lock_holder == nullptr) node_->lock_holder = this;
   if (node_->lock_holder == this) return Status::Ok();
   return UnavailableError(What("lock") + ": held by another");

@@ -32,10 +32,11 @@ class FakeFile : public File {
 
   std::string What(const char* operation) const;
   std::string What(const char* operation, uint64_t offset) const;
-  // With the env's mutex held: that the file is of this boot and, to change it,
-  // open for writing and not to become too large.
-  Status CheckUsable(const std::string& what) const;
-  Status CheckWritable(const std::string& what, uint64_t end) const;
+  // With the env's mutex held: that there is power, and that the file is of
+  // this boot.
+  Status CheckUsable() const;
+  // What write(2) answers to who may not write, or not up to `end`, or 0.
+  int WriteError(uint64_t end) const;
   FakeContent& content() const { return *node_->content; }
 
   FakeEnv* const env_;

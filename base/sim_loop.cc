@@ -22,6 +22,7 @@ int64_t SimLoop::WallNow() const {
 void SimLoop::Post(Function function) {
   if (halted_) return;
   posted_.push_back({++world_->last_order_, std::move(function)});
+  PostsChanged();
 }
 
 Loop::TimerId SimLoop::After(Duration delay, Function function) {
@@ -44,6 +45,7 @@ void SimLoop::Halt() {
   // What they hold may call back while it is destroyed.
   auto posted = std::exchange(posted_, {});
   auto timers = std::exchange(timers_, {});
+  PostsChanged();
   TimersChanged();
 }
 
@@ -60,6 +62,7 @@ void SimLoop::RunOne() {
   } else {
     function = std::move(posted_.front().function);
     posted_.pop_front();
+    PostsChanged();
   }
   if (closed_ != nullptr && *closed_) {
     return held_->push_back({.function = std::move(function), .timer = timer});
@@ -108,9 +111,8 @@ SimLoop* SimWorld::FirstInOrder() const {
   SimLoop* posted = nullptr;
   SimLoop* timer = nullptr;
   for (SimLoop* loop : loops_) {
-    if (!loop->posted_.empty()) {
-      if (posted == nullptr ||
-          loop->posted_.front().order < posted->posted_.front().order) {
+    if (loop->first_posted_ != UINT64_MAX) {
+      if (posted == nullptr || loop->first_posted_ < posted->first_posted_) {
         posted = loop;
       }
     } else if (loop->due_ <= now_ &&

@@ -57,14 +57,18 @@ class SimLoop : public Loop {
   SimLoop(SimWorld* world, std::string name)
       : world_(world), name_(std::move(name)) {}
   bool HasWork() const;
+  void PostsChanged() {
+    first_posted_ = posted_.empty() ? UINT64_MAX : posted_.front().order;
+  }
   void TimersChanged() { due_ = timers_.NextDue().value_or(Time::max()); }
   void RunOne();
 
   SimWorld* const world_;
+  uint64_t first_posted_ = UINT64_MAX;  // the order of the first of posted_
+  Time due_ = Time::max();              // the next of timers_
   const std::string name_;
   std::deque<Posted> posted_;
   TimerQueue timers_;
-  Time due_ = Time::max();  // the next of timers_
   bool halted_ = false;
   const bool* closed_ = nullptr;
   std::deque<Held>* held_ = nullptr;

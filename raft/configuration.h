@@ -7,7 +7,8 @@
 #include "raft/quorum.h"
 #include "raft/types.h"
 
-// Who is a member, and how that may change. Values; the rules are those of
+// Who is a member, and how that may change: one voter at a time (thesis 4.1) or
+// through a joint configuration (thesis 4.3). Values; the rules are those of
 // etcd's raft, so that equal entries give equal members everywhere.
 namespace strata::raft {
 

@@ -11,6 +11,8 @@
 #include "raft/log_storage.h"
 #include "raft/types.h"
 
+// The replicated log: how entries are appended, matched, replaced and committed
+// (paper 5.3, thesis 3.5). Used by one thread.
 namespace strata::raft {
 
 // Entries of consecutive indexes, taken off at the front and cut at the back.
@@ -48,8 +50,7 @@ class EntryQueue {
 //   first                       stable ─┘                 last ─┘
 //          applied ≤ applying ≤ committed ≤ last
 //
-// A value without I/O; used by one thread. Indexes only. What may be sent or
-// counted is for Raft to decide.
+// Without I/O. What may be sent or counted is for Raft to decide.
 class Log {
  public:
   // `cache_bytes` of durable entries stay in memory, so that followers that
@@ -71,7 +72,7 @@ class Log {
   bool Matches(LogIndex index, Term term) const {
     return TermAt(index) == term;
   }
-  // Whether a log that ends so is at least as new as this one.
+  // Whether a log that ends so is at least as new as this one (paper 5.4.1).
   bool IsUpToDate(LogIndex last, Term last_term) const;
   // The greatest index up to `index` whose term is at most `term`: nobody who
   // has `term` at `index` agrees with us above it.
@@ -86,11 +87,11 @@ class Log {
   // REQUIRES: index <= last_index()
   void CommitTo(LogIndex index);
 
-  // Entries from `low` on, as LogStorage::Entries.
+  // Entries from `low` on, and errors, as LogStorage::Entries.
   Status Read(LogIndex low, LogIndex high, uint64_t max_bytes,
               std::vector<Entry>* entries) const;
 
-  // The log is to begin after this snapshot.
+  // The log is to begin after this snapshot (paper, figure 13).
   void Restore(Snapshot snapshot);
   // There is a snapshot that is not yet durable.
   bool restoring() const { return restored_.index != LogIndex(); }

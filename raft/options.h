@@ -13,14 +13,16 @@
 #include "raft/read_index.h"
 #include "raft/types.h"
 
+// What the core is given and what it gives. Values; a tick is however long the
+// shell's is.
 namespace strata::raft {
 
 struct RaftOptions {
   MemberId id = {};
   // A follower that hears nothing for this many ticks, and up to as many again
-  // by chance, campaigns. As etcd: 10 ticks of 100 ms.
+  // by chance, campaigns (paper 5.2, thesis 3.4). As etcd: 10 ticks of 100 ms.
   uint32_t election_ticks = 10;
-  uint32_t heartbeat_ticks = 1;
+  uint32_t heartbeat_ticks = 1;  // between a leader's heartbeats
   // Election timeouts and the names of read requests are drawn from it. No two
   // members, and no two lives of one, may have the same: an answer to a read of
   // an earlier life would be taken for one of now.
@@ -38,11 +40,16 @@ struct RaftOptions {
   // quorum has. Who says so must not let the state on disk get ahead of the
   // log.
   bool apply_unpersisted = false;
-  uint64_t max_append_bytes = limits::kMaxAppendBytes;
-  uint64_t max_inflight_appends = limits::kMaxInflightAppends;  // per member
+  // Bounds, in EntryBytes() (log_storage.h). One entry is always let through.
+  uint64_t max_append_bytes = limits::kMaxAppendBytes;  // of one message
+  // Sent ahead of the answers, to each member (thesis 10.2.1).
+  uint64_t max_inflight_appends = limits::kMaxInflightAppends;
   uint64_t max_inflight_bytes = limits::kMaxInflightAppendBytes;
+  // More is not proposed: ResourceExhausted.
   uint64_t max_uncommitted_bytes = limits::kMaxUncommittedBytes;
+  // Handed out and not yet Applied().
   uint64_t max_applying_bytes = limits::kMaxApplyingBytes;
+  // Of durable entries, in memory for those who keep up.
   uint64_t cache_bytes = limits::kRaftCacheBytes;
   // For tests that show that a test finds them; null: none.
   const PlantedBugs* planted_bugs = nullptr;
@@ -60,7 +67,7 @@ struct RaftStart {
 enum class RoleName { kFollower, kPreCandidate, kCandidate, kLeader };
 std::string_view ToString(RoleName role);
 
-// What need not be remembered.
+// What need not be remembered (paper, figure 2: "volatile state").
 struct SoftState {
   RoleName role = RoleName::kFollower;
   MemberId leader = {};  // 0: unknown
@@ -69,6 +76,7 @@ struct SoftState {
   friend bool operator==(const SoftState&, const SoftState&) = default;
 };
 
+// Outputs are numbered from 1 on, in each life of a member.
 using OutputSequence = TaggedInt<struct OutputSequenceTag, uint64_t>;
 
 // What there is to do. See Raft::TakeOutput.

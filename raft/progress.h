@@ -7,7 +7,9 @@
 
 #include "base/types.h"
 
-// What a leader knows of one other member's log. Values; no messages here.
+// What a leader knows of one other member's log: nextIndex and matchIndex of
+// the paper's figure 2, and what is on its way (thesis 10.2.1). Values, each
+// used by one thread; no messages here.
 namespace strata::raft {
 
 // The appends on their way to a member, oldest first: each is its last index

@@ -12,7 +12,8 @@
 
 #include "base/types.h"
 
-// Arithmetic of majorities. Values; nothing here knows of terms or logs.
+// Arithmetic of majorities (paper 5.2, 5.4.2; of two at once, thesis 4.3).
+// Values; nothing here knows of terms or logs.
 namespace strata::raft {
 
 // Members, each once, in the order of their ids.

@@ -46,8 +46,7 @@ namespace strata::raft {
 //   before they were durable do not count when they become so.
 // - A hard state is written whenever one is given, with or without a sync: an
 //   entry must never be durable without the commit index that came before it.
-// - A member is elected, commits and answers reads by rounds of messages, so
-// the
+// - A member is elected, commits and answers reads by rounds of messages: the
 //   clock matters to progress only, never to safety.
 //
 // Configuration changes take effect when they are applied, as in etcd's raft
@@ -79,20 +78,20 @@ class Raft {
   // this member never learns how. Unavailable if there is no leader or it hands
   // over; ResourceExhausted if too much is not yet committed.
   Status Propose(std::string data);
-  // The same for a change of members. FailedPrecondition if this member leads
+  // The same for a change of members (thesis 4). FailedPrecondition if it leads
   // and another change is not yet applied, or it does not fit to a joint
   // configuration; another leader turns such a change into an empty entry.
   Status ProposeConfChange(const ConfChange& change);
   Status ProposeConfChange(const ConfChangeV2& change);
-  // A linearizable read: Output::reads will say from which applied index on it
-  // may be served, or Output::lost_reads that nobody answered for ten election
-  // timeouts. ResourceExhausted if too many wait.
+  // A linearizable read (thesis 6.4): Output::reads will say from which index
+  // on it may be served, or Output::lost_reads that nobody answered for ten
+  // election timeouts. ResourceExhausted if too many wait.
   Status ReadIndex(ReadId id);
-  // The leader is to hand over to `to`, a voter; a follower passes it on. The
-  // leader brings it up to date first, takes no proposals meanwhile, and gives
-  // up after election_ticks.
+  // The leader is to hand over to `to`, a voter (3.10); a follower passes it
+  // on. The leader brings it up to date first, takes no proposals meanwhile,
+  // and gives up after election_ticks.
   void TransferLeadership(MemberId to);
-  // Do not wait for the election timeout.
+  // Do not wait for the election timeout (paper 5.2).
   void Campaign();
   // The process of `member` is not there: its machine refuses connections. If
   // we took it for the leader, we do not wait for the election timeout to find

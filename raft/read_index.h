@@ -12,7 +12,8 @@
 // Reads without a log entry (thesis 6.4). A reader asks its leader for the
 // commit index; the leader answers as soon as a quorum has confirmed, in a
 // round of heartbeats that began after the question, that it still leads. Then
-// the reader waits until it has applied that much. Values; no messages here.
+// the reader waits until it has applied that much. Values, each used by one
+// thread; no messages here.
 namespace strata::raft {
 
 // The caller's name for a read.

@@ -12,8 +12,9 @@
 #include "raft/progress.h"
 #include "raft/read_index.h"
 
-// What a member knows in one of its roles only. It changes its role by becoming
-// another of these: a follower has no progress to be wrong about.
+// What a member knows in one of its roles only (paper 5.1, figure 4). It
+// changes its role by becoming another of these: a follower has no progress to
+// be wrong about. Values of the Raft that holds them, on its thread.
 namespace strata::raft {
 
 struct Follower {

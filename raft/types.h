@@ -11,7 +11,10 @@
 
 // The plain values of a replicated log, in the encodings of etcd's raftpb, so
 // that a log written here can be read by an etcd member and the other way
-// round. Values, no I/O.
+// round. Values, no I/O: any thread, each on its own.
+//
+// Indexes count entries from 1 on, terms reigns from 1 on (paper 5.1, 5.3); 0
+// is the one before the first.
 namespace strata::raft {
 
 enum class EntryType : uint64_t {
@@ -30,7 +33,8 @@ struct Entry {
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 
-// What a member must remember across a restart.
+// What a member must remember across a restart (paper, figure 2: "persistent
+// state"; thesis 3.8). Without the commit index it would only be slower.
 struct HardState {
   Term term = {};
   MemberId vote = {};    // whom it voted for in `term`; 0 nobody
@@ -39,23 +43,26 @@ struct HardState {
   friend bool operator==(const HardState&, const HardState&) = default;
 };
 
+// The members, as Configuration has them (configuration.h), each list by id.
+// voters_outgoing is empty but while two sets of voters count (thesis 4.3).
 struct ConfState {
   std::vector<MemberId> voters = {};
   std::vector<MemberId> learners = {};
   std::vector<MemberId> voters_outgoing = {};
-  std::vector<MemberId> learners_next = {};
-  bool auto_leave = false;
+  std::vector<MemberId> learners_next = {};  // of voters_outgoing
+  bool auto_leave = false;  // the leader ends the joint configuration by itself
 
   friend bool operator==(const ConfState&, const ConfState&) = default;
 };
 
 enum class ConfChangeType : uint64_t {
-  kAddNode = 0,
+  kAddNode = 0,  // a voter; of a learner: it is promoted
   kRemoveNode = 1,
-  kUpdateNode = 2,
-  kAddLearnerNode = 3,
+  kUpdateNode = 2,      // nothing here; the context has what is new
+  kAddLearnerNode = 3,  // of a voter: it loses its vote
 };
 
+// One change of the members (thesis 4.1).
 struct ConfChange {
   uint64_t id = 0;  // of the proposal
   ConfChangeType type = ConfChangeType::kAddNode;
@@ -80,7 +87,7 @@ struct ConfChangeSingle {
                          const ConfChangeSingle&) = default;
 };
 
-// Several changes at once. Without any, and kAuto, it ends a joint
+// Several changes at once (thesis 4.3). Without any, and kAuto, it ends a joint
 // configuration.
 struct ConfChangeV2 {
   ConfChangeTransition transition = ConfChangeTransition::kAuto;
@@ -95,7 +102,7 @@ struct ConfChangeV2 {
 };
 
 // What a snapshot stands for: the state after the entry at `index`, and the
-// members then.
+// members then (paper 7, thesis 5.1).
 struct SnapshotMetadata {
   ConfState conf_state = {};
   LogIndex index = {};  // 0: there is none

@@ -101,7 +101,8 @@ StatusOr<ApplyResult> Applier::CheckpointLeases(
 }
 
 Status Applier::Replay(const raft::Entry& entry) {
-  ASSIGN_OR_RETURN(const Command command, DecodeCommand(entry));
+  Command command;
+  RETURN_IF_ERROR(DecodeCommand(entry, &command));
   if (const auto* request =
           std::get_if<etcdserverpb::InternalRaftRequest>(&command)) {
     // What was refused the first time is refused again; damage is not that.

@@ -51,25 +51,35 @@ Status CheckRequest(const etcdserverpb::InternalRaftRequest& request,
 }  // namespace
 
 StatusOr<Command> DecodeCommand(const raft::Entry& entry) {
+  Command command;
+  RETURN_IF_ERROR(DecodeCommand(entry, &command));
+  return command;
+}
+
+Status DecodeCommand(const raft::Entry& entry, Command* command) {
   if (entry.type == raft::EntryType::kConfChange) {
     auto change = raft::DecodeConfChange(entry.data);
     if (!change.ok()) {
       return change.status().WithContext(EntryName(entry.index));
     }
-    return Command(std::move(*change));
+    *command = std::move(*change);
+    return Status::Ok();
   }
   if (entry.type != raft::EntryType::kNormal) {
     return UnimplementedError(EntryName(entry.index) +
                               " is a joint membership change, which this "
                               "version of strata does not have yet");
   }
-  if (entry.data.empty()) return Command();
-  etcdserverpb::InternalRaftRequest request;
-  if (request.ParseFromString(entry.data)) return Command(std::move(request));
-  request.Clear();
-  if (request.mutable_v2()->ParseFromString(entry.data)) {
-    return Command(std::move(request));
+  if (entry.data.empty()) {
+    *command = std::monostate();
+    return Status::Ok();
   }
+  using Request = etcdserverpb::InternalRaftRequest;
+  Request* request = std::get_if<Request>(command);
+  if (request == nullptr) request = &command->emplace<Request>();
+  if (request->ParseFromString(entry.data)) return Status::Ok();
+  request->Clear();
+  if (request->mutable_v2()->ParseFromString(entry.data)) return Status::Ok();
   return DataLossError(EntryName(entry.index) + " of " +
                        std::to_string(entry.data.size()) +
                        " bytes is not a request");

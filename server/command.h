@@ -17,6 +17,8 @@ using Command = std::variant<std::monostate, raft::ConfChange,
 // Decodes an entry as etcd does: a normal entry that is no InternalRaftRequest
 // is a bare v2 request. DataLoss, naming the entry, if it is neither.
 StatusOr<Command> DecodeCommand(const raft::Entry& entry);
+// The same for entry after entry: what *command was is overwritten.
+Status DecodeCommand(const raft::Entry& entry, Command* command);
 
 // OK if this version can apply the command; otherwise Unimplemented, naming the
 // entry and what it needs. Asked for a whole log before anything is changed.

@@ -160,8 +160,9 @@ Status CheckLog(const NodeOptions& options, const NodeWorld& world,
   Cluster cluster(dir->snapshot_membership);
   std::vector<Command> undecided;  // up to the first change of members
   bool undecided_change = false;
+  Command command;
   for (const raft::Entry& entry : log.entries) {
-    ASSIGN_OR_RETURN(Command command, DecodeCommand(entry));
+    RETURN_IF_ERROR(DecodeCommand(entry, &command));
     RETURN_IF_ERROR(CheckCommand(command, entry.index));
     if (entry.index <= decided) {
       RETURN_IF_ERROR(cluster.Apply(command, /*store=*/nullptr));

@@ -89,13 +89,14 @@ Status NodeImpl::OpenStore(DataDir* dir) {
 
 Status NodeImpl::Replay(const DataDir& dir) {
   uint64_t replayed = 0;
+  Command command;
   for (const raft::Entry& entry : dir.entries) {
     if (entry.index > dir.applied) {
       RETURN_IF_ERROR(applier_->Replay(entry));
       ++replayed;
     } else {
       // The backend has it; who is in the cluster is known from the log alone.
-      ASSIGN_OR_RETURN(const Command command, DecodeCommand(entry));
+      RETURN_IF_ERROR(DecodeCommand(entry, &command));
       RETURN_IF_ERROR(cluster_.Apply(command, /*store=*/nullptr));
     }
   }
@@ -146,9 +147,10 @@ Status NodeImpl::StartAlone(DataDir* dir) {
 Status NodeImpl::ReplayMembers(const DataDir& dir, LogIndex applied) {
   applied_ = dir.snapshot_index;
   applied_term_ = dir.snapshot_term;
+  Command command;
   for (const raft::Entry& entry : dir.entries) {
     if (entry.index > applied) break;
-    ASSIGN_OR_RETURN(const Command command, DecodeCommand(entry));
+    RETURN_IF_ERROR(DecodeCommand(entry, &command));
     RETURN_IF_ERROR(cluster_.Apply(command, /*store=*/nullptr));
     applied_ = entry.index;
     applied_term_ = entry.term;

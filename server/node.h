@@ -254,7 +254,10 @@ class Node {
   virtual Level level() const = 0;
   virtual ReplicatorStatus replication() const = 0;  // term, leader, indexes
   virtual Membership membership() const = 0;         // a copy
-  virtual NodeStats stats() const = 0;               // any thread
+  // Internal, and what differs, if raft counts others than those whom the
+  // applied entries give; for tests. Bound to the node's loop.
+  virtual Status CheckMembers() const = 0;
+  virtual NodeStats stats() const = 0;  // any thread
   // Where reads that took long are told of; the node tells of the others.
   virtual SlowLog* slow_log() = 0;
 

@@ -74,20 +74,20 @@ Time NodeImpl::TellIfSlow(const CommittedEntry& entry, Time began,
 // An entry of another member, or of an earlier life. What the backend has is
 // not made once more.
 void NodeImpl::ApplyLogged(const raft::Entry& entry) {
-  StatusOr<Command> command = DecodeCommand(entry);
-  Status status = command.status();
-  if (status.ok()) status = CheckCommand(*command, entry.index);
+  Command command;
+  Status status = DecodeCommand(entry, &command);
+  if (status.ok()) status = CheckCommand(command, entry.index);
   if (!status.ok()) return Fail(status);
   if (entry.index <= store_->applied() &&
       !options_.bugs.replay_applied_entries) {
     // Who is in the cluster is known from the log alone.
-    if (status = cluster_.Apply(*command, /*store=*/nullptr); !status.ok()) {
+    if (status = cluster_.Apply(command, /*store=*/nullptr); !status.ok()) {
       Fail(status);
     }
     return;
   }
   const auto* request =
-      std::get_if<etcdserverpb::InternalRaftRequest>(&*command);
+      std::get_if<etcdserverpb::InternalRaftRequest>(&command);
   if (request == nullptr) return store_->EndEntry(entry.index, entry.term);
   const Time began = world_.loop->Now();
   StatusOr<ApplyResult> result =

@@ -90,6 +90,7 @@ class NodeImpl final : public Node, private ReplicatedMachine {
     return replicator_->GetStatus();
   }
   Membership membership() const override { return cluster_.membership(); }
+  Status CheckMembers() const override;
   NodeStats stats() const override;
   SlowLog* slow_log() override { return &slow_log_; }
   Status Stop() override;

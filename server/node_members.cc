@@ -332,4 +332,14 @@ void NodeImpl::SetPeers(const Membership& membership) {
   }
 }
 
+// Joint configurations are never of our making, and the state does not say
+// which voters are of which half.
+Status NodeImpl::CheckMembers() const {
+  if (raft() == nullptr || raft()->members().joint()) return Status::Ok();
+  const auto given = raft::Configuration::From(cluster_.conf_state());
+  if (raft()->members() == given) return Status::Ok();
+  return InternalError("raft counts " + raft::ToString(raft()->members()) +
+                       ", the applied entries give " + raft::ToString(given));
+}
+
 }  // namespace strata

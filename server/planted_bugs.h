@@ -16,8 +16,11 @@ struct ServerBugs {
   bool read_locally = false;
   // A read is served at once, not when its index is applied.
   bool read_before_applied = false;
-  // Members change when the entry is appended here.
+  // Members never change in raft.
   bool conf_change_not_applied = false;
+  // Members change in raft when the entry is appended here, not when it is
+  // applied.
+  bool members_at_append = false;
   // A snapshot that goes out names no members but its receiver's voters.
   bool snapshot_forgets_members = false;
   // A snapshot from another member is installed before the log knows of it.

@@ -321,6 +321,8 @@ Status RaftReplicator::SubmitToRaft(const Proposal& proposal) {
       (!raft_.is_leader() || raft_.term() != proposal.only_in)) {
     return errors::NotLeader();
   }
+  // Nobody would take it, and those that wait ask at every tick.
+  if (raft_.leader() == MemberId()) return UnavailableError("no leader");
   return proposal.conf_change ? raft_.ProposeConfChange(*proposal.conf_change)
                               : raft_.Propose(Encode(*proposal.request));
 }

@@ -144,6 +144,8 @@ class RaftReplicator : public Replicator, private Receiver {
   std::optional<Term> TermAt(LogIndex index) const {
     return raft_.log().TermAt(index);
   }
+  // Whom raft counts.
+  const raft::Configuration& members() const { return raft_.configuration(); }
   // A voter that is up to date; 0 if there is none.
   MemberId BestSuccessor() const;
 
@@ -243,6 +245,7 @@ class RaftReplicator : public Replicator, private Receiver {
   void ApplyEntries(std::vector<raft::Entry>* entries);
   void ApplyBatch();
   void ApplyConfChange(const raft::Entry& entry);
+  void SwitchMembers(const std::vector<raft::Entry>& appended);
   std::unique_ptr<Proposal> TakeOwn(const raft::Entry& entry);
   void AnswerReads();
   void Publish();

@@ -35,6 +35,7 @@ void RaftReplicator::HandleOutput(raft::Output* output) {
   if (output->soft_state) HandleSoftState(*output->soft_state);
   const bool answers_first = AnswersFirst(*output);
   if (!answers_first) SendMessages(&output->messages);
+  if (options_.bugs.members_at_append) SwitchMembers(output->entries);
   if (output->sequence != raft::OutputSequence()) Persist(output);
   if (!output->committed.empty()) ApplyOrKeep(output);
   if (answers_first) SendMessages(&output->messages);
@@ -293,6 +294,15 @@ void RaftReplicator::ApplyConfChange(const raft::Entry& entry) {
     }
   }
   machine_->ApplyConfChange(entry, admitted);
+}
+
+// A planted mistake.
+void RaftReplicator::SwitchMembers(const std::vector<raft::Entry>& appended) {
+  for (const raft::Entry& entry : appended) {
+    if (entry.type == raft::EntryType::kNormal) continue;
+    const auto change = raft::DecodeConfChangeEntry(entry);
+    if (change.ok()) static_cast<void>(raft_.ApplyConfChange(*change));
+  }
 }
 
 void RaftReplicator::AnswerReads() {

@@ -15,6 +15,7 @@ constexpr std::pair<std::string_view, std::string_view> kEscapes[] = {
     {"\xe2\x80\xa8", "\\u2028"},
     {"\xe2\x80\xa9", "\\u2029"},
 };
+constexpr const char* kFirst = "<>&\xe2";  // bytes of them
 
 }  // namespace
 
@@ -24,7 +25,12 @@ std::string DumpLikeGo(const OrderedJson& json) {
   std::string out;
   out.reserve(plain.size());
   for (size_t at = 0; at < plain.size();) {
+    const size_t special =
+        std::min(plain.find_first_of(kFirst, at), plain.size());
+    out.append(plain, at, special - at);
+    at = special;
     const std::string_view rest = std::string_view(plain).substr(at);
+    if (rest.empty()) break;
     size_t taken = 0;
     for (const auto& [from, to] : kEscapes) {
       if (!rest.starts_with(from)) continue;

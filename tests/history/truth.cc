@@ -16,7 +16,7 @@ void Truth::Violated(const std::string& what) {
 // --- what is decided ---
 
 void Truth::Show(const std::string& member, int64_t revision,
-                 const std::vector<Shown>& changes, Time seen) {
+                 std::span<const Shown> changes, Time seen) {
   if (revision <= known_) return Compare(member, revision, changes);
   if (revision != known_ + 1) {
     return Violated("revision " + std::to_string(known_ + 1) +
@@ -27,7 +27,7 @@ void Truth::Show(const std::string& member, int64_t revision,
 }
 
 void Truth::Compare(const std::string& member, int64_t revision,
-                    const std::vector<Shown>& changes) {
+                    std::span<const Shown> changes) {
   const std::vector<std::string>& stored = stored_[revision];
   if (stored.size() != changes.size()) {
     return Violated("members differ in the number of changes at " +
@@ -47,7 +47,8 @@ void Truth::Learn(int64_t revision, const Shown& change, Time seen) {
   CHECK_OK(kv);
   const std::string key(kv->key);
   std::vector<Version>& versions = keys_[key];
-  const Version before = versions.empty() ? Version{} : versions.back();
+  Version before;
+  if (change.tombstone && !versions.empty()) before = versions.back();
   versions.push_back({.revision = revision,
                       .deleted = change.tombstone,
                       .value = std::string(kv->value),

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -58,7 +59,7 @@ class Truth {
 
   // All changes of one revision, in a member that has all before it.
   void Show(const std::string& member, int64_t revision,
-            const std::vector<Shown>& changes, Time seen);
+            std::span<const Shown> changes, Time seen);
   void Compacted(int64_t revision) { watched_.Compact(revision); }
 
   // --- answers; what they name must have been shown ---
@@ -96,7 +97,7 @@ class Truth {
 
  private:
   void Compare(const std::string& member, int64_t revision,
-               const std::vector<Shown>& changes);
+               std::span<const Shown> changes);
   void Learn(int64_t revision, const Shown& change, Time seen);
 
   std::map<std::string, std::vector<Version>, std::less<>> keys_;

@@ -540,6 +540,57 @@ TEST_F(HistoryTest, ARemovedMemberIsNotRevived) {
   }
 }
 
+// 21694: new URLs made a learner a voter. 19557, 20793: a promotion was kept in
+// one of two stores, so that a restart or a snapshot made a learner again.
+TEST_F(HistoryTest, Issues21694And19557OnlyAPromotionPromotesAndForGood) {
+  NodeOptions node;
+  node.snapshot_count = 20;
+  node.snapshot_catch_up_entries = 5;
+  Begin(3, node);
+  std::optional<MemberRecord> added;
+  CHECK_OK(cluster_->Wait([&](const std::function<void(Status)>& done) {
+    Leader()->node()->AddMember(Cluster::UrlsOf(3), /*is_learner=*/true,
+                                [&](const StatusOr<MemberRecord>& m) {
+                                  if (m.ok()) added = *m;
+                                  done(m.status());
+                                });
+  }));
+  const MemberId id = added.value().id;
+  CHECK_OK(cluster_->AddNew(0, id, Cluster::UrlsOf(3))->Start());
+  RunFor(seconds(2));
+  const auto change = [&](auto method, auto... arguments) {
+    CHECK_OK(cluster_->Wait([&](const std::function<void(Status)>& done) {
+      (Leader()->node()->*method)(
+          id, arguments...,
+          [done](const StatusOr<Membership>& m) { done(m.status()); });
+    }));
+  };
+  const auto is_learner_everywhere = [&](bool is_learner) {
+    for (size_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(At(i)->membership().members.at(id).is_learner, is_learner) << i;
+      CHECK_OK(At(i)->CheckMembers());
+    }
+  };
+  const auto restart_all = [&] {
+    for (int i = 0; i < 60; ++i) Put(Leader(), "a", std::to_string(i));
+    RunFor(seconds(1));
+    for (size_t i = 0; i < 4; ++i) At(i).LosePower(i);
+    CHECK_OK(cluster_->StartAll());
+    ASSERT_NE(cluster_->WaitForLeader(), nullptr);
+    RunFor(seconds(3));
+  };
+  change(&Node::UpdateMember, std::vector<std::string>{"http://10.0.0.9:2380"});
+  RunFor(seconds(1));
+  is_learner_everywhere(true);
+  restart_all();
+  is_learner_everywhere(true);
+  change(&Node::PromoteMember);
+  RunFor(seconds(1));
+  is_learner_everywhere(false);
+  restart_all();
+  is_learner_everywhere(false);
+}
+
 // --- a leader that stands still ---
 
 class OldLeaderTest : public HistoryTest,

@@ -51,6 +51,8 @@ std::vector<Plant> MakePlants() {
       OfServer("a read is served before its index is applied",
                &S::read_before_applied),
       OfServer("members never change in raft", &S::conf_change_not_applied),
+      OfServer("members change in raft when the entry is appended",
+               &S::members_at_append),
       OfServer("a snapshot forgets the members", &S::snapshot_forgets_members),
       OfServer("a snapshot is installed before the log knows",
                &S::install_before_log),

@@ -8,7 +8,7 @@
 namespace strata::sim {
 namespace {
 
-constexpr uint64_t kSeeds = 8;
+constexpr uint64_t kSeeds = 12;
 
 // A simulator that finds nothing shows nothing. These are found soon; all of
 // them are looked for by hand: bazel run -c opt //tests/sim:find_plants
@@ -35,6 +35,7 @@ INSTANTIATE_TEST_SUITE_P(
                       "a batch of the log is not synced",
                       "acknowledged before the sync", "answered when appended",
                       "the hard state is not logged",
+                      "a snapshot's members are forgotten by raft",
                       "a read does not ask the leader",
                       "the applied index is older than the data",
                       "the applied index is newer than the data",

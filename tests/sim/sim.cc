@@ -3,6 +3,8 @@
 // --seconds: simulated, of each run. --plant=TEXT: with the planted mistake
 // whose name has it. A run that fails is made again and drawn as a page
 // (--timeline=FILE); then the program ends with 1.
+#include <malloc.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -255,6 +257,10 @@ class Runner {
 }  // namespace strata::sim
 
 int main(int argc, char** argv) {
+  // Runs take and give back the same memory again and again.
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TOP_PAD, 16 << 20);
   strata::sim::Flags flags;
   for (int i = 1; i < argc; ++i) {
     if (!strata::sim::ReadFlag(argv[i], &flags)) {

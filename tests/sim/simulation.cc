@@ -1,5 +1,6 @@
 #include "tests/sim/simulation.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -128,6 +129,10 @@ class Simulation {
     const std::string wrong =
         promises_.Check(member->id(), member->node()->replication());
     if (!wrong.empty()) truth_.Violated(wrong);
+    const Status members = member->node()->CheckMembers();
+    if (!members.ok() && member->fatal().ok()) {
+      truth_.Violated(member->options().name + ": " + members.message());
+    }
   }
 
   void RunFor(Duration duration) {
@@ -244,7 +249,11 @@ class Simulation {
       if (at == membership.members.end()) continue;
       (at->second.is_learner ? down : voters).push_back(member);
     }
-    for (size_t i = (voters.size() - 1) / 2; i > 0; --i) {
+    // One may have been added that was never started.
+    const auto all = static_cast<size_t>(std::ranges::count_if(
+        membership.members,
+        [](const auto& member) { return !member.second.is_learner; }));
+    while (voters.size() > all / 2 + 1) {
       const size_t at = random_.Below(voters.size());
       down.push_back(voters[at]);
       voters.erase(voters.begin() + static_cast<ptrdiff_t>(at));

@@ -1,9 +1,8 @@
 #include "tests/sim/truth.h"
 
 #include <algorithm>
+#include <span>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace strata::sim {
 
@@ -31,14 +30,15 @@ void Truth::Look(Member* member) {
     size_t begin = 0;
     while (begin < list->changes.size()) {
       const int64_t revision = list->changes[begin].id.main.value();
-      std::vector<Shown> changes;
-      for (; begin < list->changes.size(); ++begin) {
+      size_t count = 0;
+      for (; begin < list->changes.size(); ++begin, ++count) {
         const Change& change = list->changes[begin];
         if (change.id.main.value() != revision) break;
-        changes.push_back(
-            {.kv = std::string(change.kv), .tombstone = change.tombstone});
+        if (count == shown_.size()) shown_.emplace_back();
+        shown_[count].kv = change.kv;
+        shown_[count].tombstone = change.tombstone;
       }
-      Show(std::to_string(member->id().value()), revision, changes,
+      Show(member->options().name, revision, std::span(shown_).first(count),
            world_->Now());
       if (!violation().empty()) return;
     }

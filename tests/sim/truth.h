@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "tests/history/truth.h"
 #include "tests/sim/member.h"
@@ -28,6 +29,7 @@ class Truth : public testing::Truth {
 
   SimWorld* const world_;
   std::map<MemberId, Cursor> cursors_;
+  std::vector<Shown> shown_;  // of one revision; its memory is used again
 };
 
 }  // namespace strata::sim
