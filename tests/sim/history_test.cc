@@ -549,11 +549,12 @@ TEST_F(HistoryTest, Issues21694And19557OnlyAPromotionPromotesAndForGood) {
   Begin(3, node);
   std::optional<MemberRecord> added;
   CHECK_OK(cluster_->Wait([&](const std::function<void(Status)>& done) {
-    Leader()->node()->AddMember(Cluster::UrlsOf(3), /*is_learner=*/true,
-                                [&](const StatusOr<MemberRecord>& m) {
-                                  if (m.ok()) added = *m;
-                                  done(m.status());
-                                });
+    Leader()->node()->AddMember(
+        Cluster::UrlsOf(3), /*is_learner=*/true,
+        [&added, done](const StatusOr<MemberRecord>& m) {
+          if (m.ok()) added = *m;
+          done(m.status());
+        });
   }));
   const MemberId id = added.value().id;
   CHECK_OK(cluster_->AddNew(0, id, Cluster::UrlsOf(3))->Start());
