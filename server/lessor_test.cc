@@ -97,6 +97,19 @@ TEST_F(LessorTest, ARenewalOfAnEndedLeaseWaitsForItsRevocation) {
   EXPECT_EQ(revoked_.size(), 1u);
 }
 
+// Whether it ends, the next leader knows.
+TEST_F(LessorTest, ARenewalThatWaitsIsToldOfALostLeader) {
+  delay_ = seconds(2);
+  Grant(1, 5);
+  world_.RunFor(seconds(6));
+  auto answer = std::make_shared<Status>();
+  lessor_.Renew(LeaseId(1),
+                [answer](StatusOr<int64_t> ttl) { *answer = ttl.status(); });
+  lessor_.Demote();
+  EXPECT_EQ(answer->code(), Code::kUnavailable);
+  EXPECT_EQ(answer->message(), "etcdserver: leader changed");
+}
+
 TEST_F(LessorTest, ARefusedRevocationIsTriedAgain) {
   outcome_ = ResourceExhaustedError("etcdserver: too many requests");
   Grant(1, 5);

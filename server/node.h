@@ -69,6 +69,7 @@ struct NodeOptions {
   ScrubOptions scrub = {};
   ShrinkOptions shrink = {};
   uint64_t snapshot_count = limits::kSnapshotCount;
+  uint64_t snapshot_bytes = uint64_t{512} << 20;  // of the log; 0: any number
   uint64_t snapshot_catch_up_entries = limits::kSnapshotCatchUpEntries;
   uint64_t max_wals = limits::kMaxWals;
   uint64_t max_snapshots = limits::kMaxSnapshots;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <string>
@@ -132,6 +133,24 @@ TEST_F(NodeTest, ReleasesOldSegmentsAndStartsFromTheSnapshot) {
   EXPECT_EQ(node_.Get("k0"), big);
   EXPECT_EQ(node_->membership().members.begin()->second.name, "default");
   EXPECT_EQ(node_->membership().cluster_version, "3.5.0");
+}
+
+// Large entries fill the log long before they are many.
+TEST_F(NodeTest, TakesASnapshotAfterSoManyBytesOfTheLog) {
+  const auto snapshots = [this] {
+    const auto names = env_.List("data/member/snap").value();
+    return std::ranges::count_if(
+        names, [](const std::string& name) { return name.ends_with(".snap"); });
+  };
+  for (const uint64_t bytes : {0, 100'000}) {
+    node_.options().snapshot_bytes = bytes;
+    ASSERT_TRUE(node_.Open().ok());
+    for (int i = 0; i < 40; ++i) {
+      ASSERT_TRUE(node_.Put("k", std::string(10'000, 'x')).ok());
+      node_.RunFor(std::chrono::milliseconds(20));
+    }
+    EXPECT_EQ(snapshots(), bytes == 0 ? 0 : 3) << bytes;
+  }
 }
 
 TEST_F(NodeTest, AFullDiskRefusesWritesServesReadsAndRecovers) {

@@ -12,6 +12,7 @@ Snapshotter::Snapshotter(const NodeOptions& options, const NodeWorld& world,
                          NodeCounters* counters)
     : directory_(DataPaths(options).snap),
       snapshot_count_(options.snapshot_count),
+      snapshot_bytes_(options.snapshot_bytes),
       catch_up_entries_(options.snapshot_catch_up_entries),
       max_snapshots_(options.max_snapshots),
       level_(level),
@@ -22,17 +23,28 @@ Snapshotter::Snapshotter(const NodeOptions& options, const NodeWorld& world,
       counters_(counters),
       last_(last) {}
 
-void Snapshotter::Applied(LogIndex index, Term term) {
+bool Snapshotter::IsDue(LogIndex index) {
   const uint64_t requests = cluster_->downgrade_requests();
   due_ = due_ || requests != std::exchange(downgrade_requests_, requests);
-  if (!due_ && index - last_ <= snapshot_count_) return;
+  const uint64_t bytes = counters_->log_bytes.load(std::memory_order_relaxed);
+  return due_ || index - last_ > snapshot_count_ ||
+         (snapshot_bytes_ > 0 && bytes - last_bytes_ > snapshot_bytes_);
+}
+
+void Snapshotter::Installed(LogIndex index) {
+  last_ = index;
+  last_bytes_ = counters_->log_bytes.load(std::memory_order_relaxed);
+}
+
+void Snapshotter::Applied(LogIndex index, Term term) {
+  if (!IsDue(index)) return;
   {
     const std::lock_guard lock(mutex_);
     if (busy_ || stopped_) return;
     busy_ = true;
   }
   due_ = false;
-  last_ = index;
+  Installed(index);
   Take({index, term, cluster_->membership(), cluster_->conf_state()});
 }
 

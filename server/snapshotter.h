@@ -14,7 +14,8 @@
 
 namespace strata {
 
-// Takes a raft snapshot every so many entries: has the store written to the
+// Takes a raft snapshot every so many entries, or bytes of the log if they are
+// large: has the store written to the
 // backend, then a `.snap` file with the cluster's members, then a record of it
 // in the log, then lets go of log segments and files that are not needed any
 // more. One at a time, in the background; a failed one is tried again later.
@@ -33,7 +34,7 @@ class Snapshotter {
 
   // The state is now that of a snapshot of another member, whose file is there.
   // Bound to the node's loop.
-  void Installed(LogIndex index) { last_ = index; }
+  void Installed(LogIndex index);
 
   // Waits for the one under way; starts none after it. Blocks; not on a loop of
   // the node.
@@ -47,6 +48,7 @@ class Snapshotter {
     raft::ConfState conf_state;
   };
 
+  bool IsDue(LogIndex index);
   void Take(Point point);
   Status WriteFile(const Point& point);                    // on the flusher
   void Record(const std::shared_ptr<const Point>& point);  // on the node's loop
@@ -55,6 +57,7 @@ class Snapshotter {
   // Constant after construction.
   const std::string directory_;
   const uint64_t snapshot_count_;
+  const uint64_t snapshot_bytes_;
   const uint64_t catch_up_entries_;
   const uint64_t max_snapshots_;
   const Level level_;
@@ -66,6 +69,7 @@ class Snapshotter {
 
   // Bound to the node's loop.
   LogIndex last_;                    // taken or tried
+  uint64_t last_bytes_ = 0;          // of the log then
   uint64_t downgrade_requests_ = 0;  // that have led to one
   bool due_ = false;                 // whatever the count
 

@@ -87,6 +87,9 @@ void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
                       "Directory of the log, if it is to be elsewhere."));
   flags->Add(NumberFlag("snapshot-count", &node->snapshot_count,
                         "Log entries between raft snapshots."));
+  flags->Add(NumberFlag("snapshot-bytes", &node->snapshot_bytes,
+                        "Strata's own: bytes of the log between raft "
+                        "snapshots, at most (0: any number)."));
   for (const char* flag :
        {"experimental-snapshot-catch-up-entries",
         "experimental-snapshot-catchup-entries", "snapshot-catchup-entries"}) {

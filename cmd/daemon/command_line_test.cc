@@ -210,6 +210,7 @@ TEST(CommandLineTest, EveryFlagArrives) {
                "--data-dir=d",
                "--wal-dir=w",
                "--snapshot-count=11",
+               "--snapshot-bytes=111",
                "--max-wals=12",
                "--max-snapshots=13",
                "--max-txn-ops=14",
@@ -235,6 +236,7 @@ TEST(CommandLineTest, EveryFlagArrives) {
   EXPECT_EQ(options.node.data_dir, "d");
   EXPECT_EQ(options.node.wal_dir, "w");
   EXPECT_EQ(options.node.snapshot_count, 11u);
+  EXPECT_EQ(options.node.snapshot_bytes, 111u);
   EXPECT_EQ(options.node.max_wals, 12u);
   EXPECT_EQ(options.node.max_snapshots, 13u);
   EXPECT_EQ(options.kv.max_txn_ops, 14);
