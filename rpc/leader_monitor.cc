@@ -4,11 +4,6 @@
 #include <utility>
 
 namespace strata {
-namespace {
-
-constexpr int kTimeouts = 3;
-
-}  // namespace
 
 struct LeaderMonitor::State : std::enable_shared_from_this<State> {
   void Start() {

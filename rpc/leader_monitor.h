@@ -13,6 +13,8 @@ namespace strata {
 // for one. Thread-safe.
 class LeaderMonitor {
  public:
+  static constexpr int kTimeouts = 3;
+
   // `lost` is called on `loop`, once for each such time.
   LeaderMonitor(Loop* loop, Duration election_timeout,
                 std::function<bool()> has_leader, std::function<void()> lost);

@@ -15,13 +15,13 @@
 namespace strata {
 
 // Takes a raft snapshot every so many entries, or bytes of the log if they are
-// large: has the store written to the
-// backend, then a `.snap` file with the cluster's members, then a record of it
-// in the log, then lets go of log segments and files that are not needed any
-// more. One at a time, in the background; a failed one is tried again later.
-// Also after a request that begins or ends a downgrade, and after the version
-// that follows: etcd 3.4 cannot read the one and refuses a snapshot from before
-// the other. Must be stopped, or its loops have ended, before it is destroyed.
+// large: has the store written to the backend, then a `.snap` file with the
+// cluster's members, then a record of it in the log, then lets go of log
+// segments and files that are not needed any more. One at a time, in the
+// background; a failed one is tried again later. Also after a request that
+// begins or ends a downgrade, and after the version that follows: etcd 3.4
+// cannot read the one and refuses a snapshot from before the other. Must be
+// stopped, or its loops have ended, before it is destroyed.
 class Snapshotter {
  public:
   // All outlive the snapshotter; `last` is the newest snapshot's index.

@@ -79,11 +79,21 @@ Status ClientPorts::Start(const StratadOptions& options) {
   const std::vector<StreamMethod> streams =
       calls_.Observe(parts_.services->Streams());
   GrpcServerOptions grpc = options.grpc;
-  grpc.has_leader = [node] { return node->replication().leader != MemberId(); };
+  const auto has_leader = [node] {
+    return node->replication().leader != MemberId();
+  };
+  // etcd serves nobody before it has found a leader; who asks for one as soon
+  // as we serve is not to hear that there is none.
+  Loop* const timer = parts_.timer;
+  const Time found_until =
+      timer->Now() + LeaderMonitor::kTimeouts * options.node.election_timeout;
+  grpc.has_leader = [has_leader, timer, found_until] {
+    return has_leader() || timer->Now() < found_until;
+  };
   ASSIGN_OR_RETURN(grpc_,
                    GrpcServer::Start(grpc, methods, streams, parts_.loops));
   monitor_ = std::make_unique<LeaderMonitor>(
-      parts_.timer, options.node.election_timeout, grpc.has_leader,
+      parts_.timer, options.node.election_timeout, has_leader,
       [this] { grpc_->FinishStreamsForLeader(); });
   http_ =
       HttpServer::New(&thread_, ClientRoutes(options, node->level(), methods,
