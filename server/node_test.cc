@@ -145,7 +145,7 @@ TEST_F(NodeTest, TakesASnapshotAfterSoManyBytesOfTheLog) {
   for (const uint64_t bytes : {0, 100'000}) {
     node_.options().snapshot_bytes = bytes;
     ASSERT_TRUE(node_.Open().ok());
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < 35; ++i) {
       ASSERT_TRUE(node_.Put("k", std::string(10'000, 'x')).ok());
       node_.RunFor(std::chrono::milliseconds(20));
     }
