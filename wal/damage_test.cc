@@ -346,6 +346,17 @@ TEST_F(MeaningTest, ACommitBeyondTheEnd) {
   ExpectError("but entry 2 is committed");
 }
 
+// The file of a snapshot of another member is lost: with the one before it,
+// entries are missing.
+TEST_F(MeaningTest, EntriesBeforeALaterSnapshotAreMissing) {
+  AddHeader();
+  AddEntry(MakeEntry(1, "a"));
+  Add(RecordType::kSnapshot,
+      EncodeSnapshot({.index = LogIndex(5), .term = Term(1)}));
+  Add(RecordType::kState, raft::EncodeHardState(MakeState(1, 5)));
+  ExpectError("the log ends at entry 1, but entry 5 is committed");
+}
+
 TEST_F(MeaningTest, TheBackendIsAhead) {
   AddHeader();
   AddEntry(MakeEntry(1, "a"));

@@ -130,7 +130,9 @@ Status Replay::AddSnapshot(std::string_view data) {
 
 Status Replay::CheckEnd(LogIndex durable_index) const {
   if (!has_metadata_) return DataLossError("the log has no metadata");
-  const LogIndex last = std::max(last_index_, start_.index);
+  // More may have been seen: a snapshot of another member, later than the one
+  // to start from, and not the entries between the two.
+  const LogIndex last = start_.index + content_.entries.size();
   if (content_.hard_state.commit > last) {
     return DataLossError("the log ends at entry " + Number(last) +
                          ", but entry " + Number(content_.hard_state.commit) +

@@ -35,6 +35,9 @@ inline constexpr SimSeed kSimSeeds[] = {
     {30064, 3, 60,
      "the checker: what only tells a leader of the past that there is a later "
      "term was taken for a promise made in it"},
+    {43194, 3, 60,
+     "the file of the newest raft snapshot, another member's, was damaged, and "
+     "entries missing after the one before it: the start ended in a CHECK"},
 };
 
 }  // namespace strata::regress

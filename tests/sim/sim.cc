@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
@@ -181,6 +182,18 @@ void Report(const Flags& flags, uint64_t seed, const Outcome& outcome) {
   Draw(flags, seed, outcome.violation);
 }
 
+// Of this thread.
+thread_local uint64_t running_seed = 0;
+
+// A failed CHECK ends the program, and so tells no story.
+void TellSeed(int signal) {
+  std::cerr << "seed=" << running_seed
+            << "\nagain: bazel run //tests/sim -- --seed=" << running_seed
+            << std::endl;
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
 // Seeds one after the other, on several threads: a run is in one of them, and
 // knows nothing of the others.
 class Runner {
@@ -213,6 +226,7 @@ class Runner {
 
   void Work() {
     while (const std::optional<uint64_t> seed = Next()) {
+      running_seed = *seed;
       Outcome outcome = Simulate(OptionsOf(flags_, *seed));
       const std::lock_guard lock(mutex_);
       Took(*seed, std::move(outcome));
@@ -257,6 +271,7 @@ class Runner {
 }  // namespace strata::sim
 
 int main(int argc, char** argv) {
+  std::signal(SIGABRT, strata::sim::TellSeed);
   // Runs take and give back the same memory again and again.
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
