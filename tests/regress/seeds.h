@@ -38,6 +38,9 @@ inline constexpr SimSeed kSimSeeds[] = {
     {43194, 3, 60,
      "the file of the newest raft snapshot, another member's, was damaged, and "
      "entries missing after the one before it: the start ended in a CHECK"},
+    {62924, 3, 60,
+     "the network: a learner that had not heard of a new member could not "
+     "answer it when that led, as it can in a cluster of processes"},
 };
 
 }  // namespace strata::regress

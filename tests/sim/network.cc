@@ -24,12 +24,14 @@ class SimTransport final : public Transport {
 
   void Start(Receiver* receiver) override {
     network_->receivers_[self_] = receiver;
+    network_->transports_[self_] = this;
     ++network_->lives_[self_];
     started_ = true;
   }
   void Stop() override {
     if (!std::exchange(started_, false)) return;
     network_->receivers_.erase(self_);
+    network_->transports_.erase(self_);
     ++network_->lives_[self_];
   }
   void Send(std::vector<raft::Message> messages) override {
@@ -45,6 +47,9 @@ class SimTransport final : public Transport {
     peers_[member] = std::move(urls);
   }
   void RemovePeer(MemberId member) override { peers_.erase(member); }
+  // What it says tells where it is: one that has not yet heard of a new member
+  // can still answer it.
+  void Met(MemberId stranger) { peers_.try_emplace(stranger); }
   bool Active(MemberId member) const override {
     return network_->Reaches(self_, member) && network_->Reaches(member, self_);
   }
@@ -217,6 +222,7 @@ void Network::HandOver(MemberId from, MemberId to, raft::Message message,
   }
   ++delivered_;
   if (observer_) observer_(message, sent);
+  transports_.at(to)->Met(from);
   at->second->Receive(std::move(message));
 }
 
@@ -254,6 +260,7 @@ void Network::DeliverSnapshot(MemberId from, const raft::Message& message,
   const auto at = receivers_.find(to);
   if (at == receivers_.end() || cuts_.contains({from, to})) return done(false);
   if (snapshot_observer_) snapshot_observer_(to);
+  transports_.at(to)->Met(from);
   auto incoming = at->second->ReceiveSnapshot(message);
   Status status = incoming.status();
   size_t size = database.size();

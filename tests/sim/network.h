@@ -17,6 +17,8 @@
 
 namespace strata::sim {
 
+class SimTransport;
+
 // What the network does to messages, of each that is sent.
 struct NetworkFaults {
   Duration delay_min = std::chrono::microseconds(100);
@@ -106,6 +108,7 @@ class Network {
   NetworkFaults faults_;
   std::unique_ptr<SimLoop> loop_;
   std::map<MemberId, Receiver*> receivers_;
+  std::map<MemberId, SimTransport*> transports_;  // the same members
   std::map<MemberId, uint64_t> lives_;
   std::map<MemberId, Node*> nodes_;
   std::multiset<std::pair<MemberId, MemberId>> cuts_;
