@@ -3,6 +3,8 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
 #include <utility>
 
 #include "base/env.h"
@@ -87,8 +89,11 @@ Status ClientPorts::Start(const StratadOptions& options) {
   Loop* const timer = parts_.timer;
   const Time found_until =
       timer->Now() + LeaderMonitor::kTimeouts * options.node.election_timeout;
-  grpc.has_leader = [has_leader, timer, found_until] {
-    return has_leader() || timer->Now() < found_until;
+  const auto found = std::make_shared<std::atomic<bool>>(false);
+  grpc.has_leader = [has_leader, timer, found_until, found] {
+    const bool has = has_leader();
+    if (has) *found = true;
+    return has || (!*found && timer->Now() < found_until);
   };
   ASSIGN_OR_RETURN(grpc_,
                    GrpcServer::Start(grpc, methods, streams, parts_.loops));
