@@ -173,8 +173,8 @@ class GrpcWorker {
   std::atomic<uint64_t> turn_ = 0;       // how often the poller has changed
   std::atomic<std::thread::id> thread_;  // the poller
   std::atomic<bool> in_lead_ = false;    // the poller carries a call through
-  std::atomic<int> unanswered_ = 0;      // calls, single ones
-  std::atomic<int> serving_ = 0;         // or whose answer is not sent
+  std::atomic<int> unanswered_ = 0;      // single calls without an answer
+  std::atomic<int> serving_ = 0;  // and those whose answer is not yet sent
   std::atomic<Time> sent_now_ = Time();  // when a thread last sent by itself
 
   std::mutex mail_mutex_;

@@ -54,8 +54,7 @@ class HttpExchange : public HttpSink {
   // says; Sent() will tell of them, too.
   void Precede(uint64_t bytes) { queued_bytes_ += bytes; }
   // So many bytes are on their way, of those that were taken or came before
-  // them; true: Writable() was false and is not any
-  // more.
+  // them; true: Writable() was false and is not any more.
   bool Sent(uint64_t bytes);
   // The body is whole: the connection may go on after the response.
   void BodyEnded();
