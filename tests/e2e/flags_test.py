@@ -409,13 +409,9 @@ class OfSeveral(Case):
             leader = some.leader()
             rest = [member for member in some.members if member is not leader]
             with self.part("heartbeat-interval"):
-                # Nothing else is sent now. One of 100 ms sends a fifth of it.
-                before, began = metric(leader, "etcd_network_peer_sent_bytes_total"), time.monotonic()
-                time.sleep(1)
-                sent = metric(leader, "etcd_network_peer_sent_bytes_total") - before
-                rate = sent / (time.monotonic() - began)
-                print(f"{rate:.0f} bytes/s of heartbeats to two members")
-                self.assertGreater(rate, HEARTBEAT_BYTES * 2 * 30)
+                # Nothing else is sent now. One of 100 ms sends a fifth of it, at
+                # any time; a busy machine sends all of it at times, and may change leaders.
+                self.assertTrue(within(20, lambda: self.heartbeats(some.leader()) > 2 * HEARTBEAT_BYTES * 30))
             with self.part("strict-reconfig-check"):
                 rest[0].kill()
                 time.sleep(0.5)
@@ -423,10 +419,16 @@ class OfSeveral(Case):
                 self.assertEqual(done.returncode, 0, done.stderr)
             with self.part("pre-vote, election-timeout"):
                 # Alone it can win no election; only who does not ask first holds
-                # them all the same, some in each second.
+                # them all the same. Only short timers hold five in four seconds.
                 term = leader.status()["raftTerm"]
-                time.sleep(2)
-                self.assertGreater(leader.status()["raftTerm"], term + 4)
+                self.assertTrue(within(4, lambda: leader.status()["raftTerm"] > term + 4))
+
+    def heartbeats(self, leader):
+        """Bytes of them in a second, of half a second."""
+        name, began = "etcd_network_peer_sent_bytes_total", time.monotonic()
+        before = metric(leader, name)
+        time.sleep(0.5)
+        return (metric(leader, name) - before) / (time.monotonic() - began)
 
     def test_sending_of_snapshots(self):
         flags = ["--snapshot-send-bytes-per-second=2000000", "--snapshot-send-compressed=false", "--snapshot-count=10",
