@@ -29,7 +29,8 @@ void BlockPipeSignal() {
 }  // namespace
 
 struct IoThread::Impl {
-  explicit Impl(const std::string& name) : loop(NewThreadedLoop(name)) {}
+  Impl(const std::string& name, ThreadPriority priority)
+      : loop(NewThreadedLoop(name, priority)) {}
 
   asio::io_context context{/*concurrency_hint=*/1};
   asio::executor_work_guard<asio::io_context::executor_type> work =
@@ -37,9 +38,9 @@ struct IoThread::Impl {
   std::unique_ptr<Loop> loop;  // the thread: joined first
 };
 
-IoThread::IoThread(const std::string& name)
+IoThread::IoThread(const std::string& name, ThreadPriority priority)
     : scratch_(std::make_unique<char[]>(kScratchBytes)),
-      impl_(std::make_unique<Impl>(name)) {
+      impl_(std::make_unique<Impl>(name, priority)) {
   impl_->loop->Post([this] {
     BlockPipeSignal();
     impl_->context.run();

@@ -19,7 +19,8 @@ class IoThread {
  public:
   static constexpr size_t kScratchBytes = 64 << 10;
 
-  explicit IoThread(const std::string& name);
+  explicit IoThread(const std::string& name,
+                    ThreadPriority priority = ThreadPriority::kNormal);
   // Joins. REQUIRES: what is bound to it was closed, on it.
   ~IoThread();
 

@@ -363,7 +363,8 @@ void Exchange::EndBody() {
 
 class Client : public HttpClient {
  public:
-  Client(const std::string& name, TlsContext* tls) : tls_(tls), thread_(name) {}
+  Client(const std::string& name, TlsContext* tls, ThreadPriority priority)
+      : tls_(tls), thread_(name, priority) {}
   ~Client() override { Stop(); }
 
   std::shared_ptr<Fetch> Start(FetchRequest request,
@@ -423,8 +424,9 @@ class WholeResponse : public FetchHandler {
 }  // namespace
 
 std::unique_ptr<HttpClient> HttpClient::New(const std::string& name,
-                                            TlsContext* tls) {
-  return std::make_unique<Client>(name, tls);
+                                            TlsContext* tls,
+                                            ThreadPriority priority) {
+  return std::make_unique<Client>(name, tls, priority);
 }
 
 std::shared_ptr<Fetch> FetchWhole(

@@ -60,8 +60,9 @@ class Fetch {
 class HttpClient {
  public:
   // `tls` is for https URLs, and outlives the client; null: there are none.
-  static std::unique_ptr<HttpClient> New(const std::string& name,
-                                         TlsContext* tls = nullptr);
+  static std::unique_ptr<HttpClient> New(
+      const std::string& name, TlsContext* tls = nullptr,
+      ThreadPriority priority = ThreadPriority::kNormal);
   // Stops. REQUIRES: not on the client's thread
   virtual ~HttpClient() = default;
 

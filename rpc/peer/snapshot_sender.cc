@@ -93,7 +93,8 @@ Status WriteCompressed(const OutgoingSnapshot& snapshot, uint64_t offset,
 void SnapshotSender::Send(OutgoingSnapshot snapshot, bool ours) {
   const std::lock_guard lock(mutex_);
   if (stopped_) return snapshot.done(false);
-  if (thread_ == nullptr) thread_ = NewThreadedLoop("snapshot-out");
+  if (thread_ == nullptr)
+    thread_ = NewThreadedLoop("snapshot-out", ThreadPriority::kLow);
   auto shared = std::make_shared<OutgoingSnapshot>(std::move(snapshot));
   thread_->Post([this, shared, ours] {
     const std::string to = HexId(shared->message.to.value());

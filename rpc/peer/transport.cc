@@ -27,8 +27,9 @@ class HttpTransport : public PeerTransport, private RaftRoutes::Host {
         loops_(loops),
         client_(HttpClient::New("peers", tls)),
         append_client_(HttpClient::New("appends", tls)),
-        snapshot_client_(HttpClient::New("snapshots", tls)),
-        disk_(NewThreadedLoop("snapshot-in")),
+        snapshot_client_(
+            HttpClient::New("snapshots", tls, ThreadPriority::kLow)),
+        disk_(NewThreadedLoop("snapshot-in", ThreadPriority::kLow)),
         routes_(this, &gate_, disk_.get(), logger) {}
   ~HttpTransport() override { Stop(); }
 
