@@ -233,7 +233,11 @@ class RaftReplicator : public Replicator, private Receiver {
   void HandleSoftState(const raft::SoftState& now);
   void SendMessages(std::vector<raft::Message>* messages);
   void SendSnapshot(raft::Message message);
-  void HandSnapshot(MemberId to, StatusOr<OutgoingSnapshot> snapshot);
+  void HandSnapshot(MemberId to, Term term,
+                    StatusOr<OutgoingSnapshot> snapshot);
+  bool LeadsIn(Term term) const {
+    return raft_.is_leader() && raft_.term() == term;
+  }
   void SnapshotSent(MemberId to, Term term, bool ok);
   void ReportFailedSnapshots();
   void SnapshotFailed(MemberId to);

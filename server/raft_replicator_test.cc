@@ -80,9 +80,17 @@ class FakeMachine final : public ReplicatedMachine {
       Message message,
       std::function<void(StatusOr<OutgoingSnapshot>)> done) override {
     ++snapshots_asked;
-    if (!snapshot_error.ok()) return done(snapshot_error);
-    done(OutgoingSnapshot{
-        .message = std::move(message), .write_database = {}, .done = {}});
+    const auto make = [this, message = std::move(message),
+                       done = std::move(done)] {
+      if (!snapshot_error.ok()) return done(snapshot_error);
+      done(OutgoingSnapshot{
+          .message = message, .write_database = {}, .done = {}});
+    };
+    making.push_back(make);
+    if (!makes_slowly) MakeAll();
+  }
+  void MakeAll() {
+    for (const auto& make : std::exchange(making, {})) make();
   }
   void InstallSnapshot(const raft::Snapshot&,
                        std::function<void(const Status&)>) override {
@@ -98,6 +106,8 @@ class FakeMachine final : public ReplicatedMachine {
   Status failed;
   Status snapshot_error;
   int snapshots_asked = 0;
+  bool makes_slowly = false;
+  std::vector<std::function<void()>> making;
 };
 
 // A member that becomes the leader of three; the test is the other two.
@@ -142,6 +152,19 @@ class RaftReplicatorTest : public testing::Test {
     ASSERT_TRUE(replicator_->leading());
     ASSERT_EQ(replicator_->last_index(), kBefore + 1);
   }
+  // Another one leads, and then this one again.
+  void LeadAgain() {
+    const Term before = replicator_->GetStatus().term;
+    transport_.receiver()->Receive({.type = MessageType::kHeartbeat,
+                                    .to = kSelf,
+                                    .from = kOthers[0],
+                                    .term = before + 1});
+    Settle();
+    ASSERT_FALSE(replicator_->leading());
+    RunSettled(3s);
+    ASSERT_TRUE(replicator_->leading());
+    ASSERT_GT(replicator_->GetStatus().term, before);
+  }
   // All that was said has been answered, and nothing is under way.
   void Settle() {
     int rounds = 0;
@@ -171,7 +194,10 @@ class RaftReplicatorTest : public testing::Test {
         break;
       case MessageType::kAppend:
         answer.type = MessageType::kAppendResponse;
-        if (message.to == deaf_) return;
+        if (message.to == deaf_) {
+          unheard_ = message;
+          return;
+        }
         answer.index = message.index + message.entries.size();
         break;
       default:
@@ -271,6 +297,17 @@ class RaftReplicatorTest : public testing::Test {
     transport_.receiver()->Unreachable(kOthers[1]);
     Settle();
   }
+  // kOthers[1] says that it has nothing of the log.
+  void RefuseAppend() {
+    transport_.receiver()->Receive({.type = MessageType::kAppendResponse,
+                                    .to = kSelf,
+                                    .from = kOthers[1],
+                                    .term = unheard_.term,
+                                    .index = unheard_.index,
+                                    .reject = true,
+                                    .reject_hint = kBefore});
+    Settle();
+  }
   // The log need not have what was before, says the machine.
   void TakeSnapshot() {
     Status taken = UnavailableError("not called");
@@ -330,6 +367,7 @@ class RaftReplicatorTest : public testing::Test {
   std::map<uint64_t, Status> answers_;
   uint64_t last_id_ = 0;
   MemberId deaf_;
+  Message unheard_;  // the last append to it
   std::unique_ptr<RaftReplicator> replicator_;
 };
 
@@ -649,6 +687,34 @@ TEST_F(RaftReplicatorTest, AnOldOffersEndIsNoNews) {
   offer.done(false);
   world_.RunFor(1s);
   EXPECT_TRUE(machine_.failed.ok());
+}
+
+// It takes as long as a flush.
+TEST_F(RaftReplicatorTest, OneThatWasMadeForAnOldReignIsNotSent) {
+  machine_.makes_slowly = true;
+  FallBehind();
+  ASSERT_EQ(machine_.making.size(), 1u);
+  const LogIndex index = machine_.at.index;
+  LeadAgain();
+  machine_.MakeAll();
+  EXPECT_TRUE(transport_.snapshots.empty());
+  // And so the log need not be kept for it.
+  Propose();
+  Settle();
+  TakeSnapshot();
+  EXPECT_EQ(replicator_->TermAt(index + 1), std::nullopt);
+}
+
+TEST_F(RaftReplicatorTest, OneThatFailedInAnOldReignEndsNoneOfThisOne) {
+  machine_.makes_slowly = true;
+  FallBehind();
+  LeadAgain();
+  RefuseAppend();
+  ASSERT_EQ(machine_.making.size(), 2u);
+  machine_.snapshot_error = ResourceExhaustedError("no room");
+  machine_.making[0]();
+  RunSettled(3s);
+  EXPECT_EQ(machine_.making.size(), 2u) << "the second is being made";
 }
 
 }  // namespace

@@ -121,27 +121,28 @@ void RaftReplicator::SendMessages(std::vector<raft::Message>* messages) {
 
 void RaftReplicator::SendSnapshot(raft::Message message) {
   const MemberId to = message.to;
+  const Term term = message.term;
   snapshot_offers_.Begun(to);
   // Nothing newer can be said to be whole while one is being installed.
   if (installing_) return SnapshotFailed(to);
   machine_->MakeSnapshot(std::move(message),
-                         [this, to](StatusOr<OutgoingSnapshot> snapshot) {
-                           HandSnapshot(to, std::move(snapshot));
+                         [this, to, term](StatusOr<OutgoingSnapshot> snapshot) {
+                           HandSnapshot(to, term, std::move(snapshot));
                          });
 }
 
-void RaftReplicator::HandSnapshot(MemberId to,
+// Making one takes its time: nobody takes, or waits for, that of another reign.
+void RaftReplicator::HandSnapshot(MemberId to, Term term,
                                   StatusOr<OutgoingSnapshot> snapshot) {
-  if (stopping_ || failed_) return;
+  if (stopping_ || failed_ || !LeadsIn(term)) return;
   if (!snapshot.ok()) {
     world_.logger->Warn("could not make a snapshot to send",
                         {{"error", snapshot.status()}});
-    if (raft_.is_leader()) SnapshotFailed(to);
-    return;
+    return SnapshotFailed(to);
   }
   const LogIndex index = snapshot->message.snapshot->metadata.index;
-  if (raft_.is_leader()) log_holds_.Sending(to, index);
-  snapshot->done = [this, to, term = snapshot->message.term](bool ok) {
+  log_holds_.Sending(to, index);
+  snapshot->done = [this, to, term](bool ok) {
     RunOnLoop([this, to, term, ok] { SnapshotSent(to, term, ok); });
   };
   world_.logger->Info("sending a snapshot",
@@ -150,7 +151,7 @@ void RaftReplicator::HandSnapshot(MemberId to,
 }
 
 void RaftReplicator::SnapshotSent(MemberId to, Term term, bool ok) {
-  if (!raft_.is_leader() || raft_.term() != term) return;
+  if (!LeadsIn(term)) return;
   if (!ok) return SnapshotFailed(to);
   log_holds_.Sent(to, world_.loop->Now());
   snapshot_offers_.Forget([to](MemberId member) { return member == to; });
