@@ -1,5 +1,6 @@
 #include "rpc/peer/snapshot_receiver.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/bytes.h"
@@ -11,6 +12,12 @@ namespace {
 // What is read ahead of the disk.
 constexpr size_t kMaxUnread = 1 << 20;
 constexpr size_t kLengthBytes = 8;
+
+// The disk has others to serve, so that it rests as long as a step took it that
+// was not short. A step is so much of what came, compressed perhaps.
+constexpr size_t kStepBytes = 64 << 10;
+constexpr Duration kShortStep = std::chrono::milliseconds(2);
+constexpr Duration kLongestRest = std::chrono::seconds(1);
 
 // For a sender that dials again.
 constexpr Duration kKeepBroken = std::chrono::seconds(30);
@@ -62,6 +69,7 @@ void SnapshotReceiver::OnDone() {
 // What came of an unfinished one is removed where it was written, if nobody can
 // go on with it.
 void SnapshotReceiver::Over() {
+  is_over_ = true;
   if (snapshot_ != nullptr && !options_.name.empty() && bytes_ > 0) {
     options_.broken->Keep({.from = from_,
                            .name = options_.name,
@@ -73,28 +81,59 @@ void SnapshotReceiver::Over() {
 }
 
 void SnapshotReceiver::Work() {
-  while (true) {
-    std::string bytes;
-    bool resume = false;
-    bool end = false;
-    {
-      const std::lock_guard lock(mutex_);
-      bytes = std::exchange(unread_, {});
-      resume = std::exchange(paused_, false);
-      end = bytes.empty() && body_ended_;
-      if (bytes.empty() || over_) working_ = false;
-      if (over_) return;
+  while (!is_over_) {
+    if (taken_.empty()) {
+      switch (More()) {
+        case Next::kBytes:
+          break;
+        case Next::kEnd:
+          return End();
+        case Next::kNothing:
+          return;
+      }
     }
-    if (resume) sink_->ReadMore();
-    if (end) return End();
-    if (bytes.empty()) return;
-    if (refused_) continue;
+    const Duration took = Step();
+    if (took < kShortStep) continue;
+    options_.disk->After(std::min(took, kLongestRest),
+                         [self = shared_from_this()] { self->Work(); });
+    return;
+  }
+}
+
+SnapshotReceiver::Next SnapshotReceiver::More() {
+  bool resume = false;
+  Next next = Next::kBytes;
+  {
+    const std::lock_guard lock(mutex_);
+    std::swap(taken_, unread_);
+    resume = std::exchange(paused_, false);
+    if (taken_.empty() || over_) {
+      working_ = false;
+      next = body_ended_ && !over_ ? Next::kEnd : Next::kNothing;
+    }
+    if (over_) return next;
+  }
+  if (resume) sink_->ReadMore();
+  return next;
+}
+
+Duration SnapshotReceiver::Step() {
+  const Time began = options_.disk->Now();
+  const std::string_view bytes =
+      std::string_view(taken_).substr(stepped_, kStepBytes);
+  if (!refused_) {
     const bool begun = begun_;
     const Status status = Unpack(bytes);
     if (begun && counters_ != nullptr)
       counters_->received_bytes += bytes.size();
     if (!status.ok()) Refuse(status);
   }
+  stepped_ += bytes.size();
+  if (stepped_ == taken_.size()) {
+    taken_.clear();
+    stepped_ = 0;
+  }
+  return options_.disk->Now() - began;
 }
 
 Status SnapshotReceiver::TakeHead() {

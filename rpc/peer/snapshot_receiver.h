@@ -71,8 +71,14 @@ class SnapshotReceiver : public HttpHandler,
   void OnDone() override;
 
  private:
+  enum class Next : uint8_t { kBytes, kEnd, kNothing };
+
   // On the disk's loop:
   void Work();
+  // Takes over what has come, once what was taken is done with.
+  Next More();
+  // Does a part of what was taken; how long that took.
+  Duration Step();
   // What came, still compressed perhaps.
   Status Unpack(std::string_view bytes);
   Status Take(std::string_view bytes);
@@ -96,10 +102,13 @@ class SnapshotReceiver : public HttpHandler,
   bool over_ = false;        // guarded by mutex_
 
   // Used on the disk's loop.
+  std::string taken_;
+  size_t stepped_ = 0;  // of taken_
   std::unique_ptr<ZstdReader> unpacker_;
   std::string head_;
   bool begun_ = false;
   bool refused_ = false;
+  bool is_over_ = false;
   MemberId from_;
   std::shared_ptr<PeerCounters> counters_;  // null: not counted
   Time began_ = {};

@@ -13,7 +13,9 @@
 #include <set>
 #include <thread>
 
+#include "base/bytes.h"
 #include "base/combining_loop.h"
+#include "base/random.h"
 #include "rpc/http/server.h"
 #include "rpc/peer/identity.h"
 
@@ -80,6 +82,8 @@ class Inbox : public Receiver {
   bool removed_here = false;
   std::string database;       // of the snapshot that came whole
   bool disk_is_full = false;  // no snapshot can be written
+  milliseconds write_takes{};
+  int writes = 0;
 };
 
 class InboxSnapshot : public IncomingSnapshot {
@@ -88,8 +92,12 @@ class InboxSnapshot : public IncomingSnapshot {
       : inbox_(inbox), message_(std::move(message)) {}
   Status Write(std::string_view bytes) override {
     if (inbox_->disk_is_full) return ResourceExhaustedError("no space left");
+    std::this_thread::sleep_for(inbox_->write_takes);
     database_.append(bytes);
-    inbox_->Change([&] { inbox_->received += bytes.size(); });
+    inbox_->Change([&] {
+      inbox_->received += bytes.size();
+      ++inbox_->writes;
+    });
     return Status::Ok();
   }
   Status Finish() override {
@@ -553,6 +561,52 @@ TEST_F(TransportTest, SnapshotsAreSentNoFasterThanAllowed) {
   }));
   ASSERT_TRUE(one_.inbox.Await([&] { return outcome == 1; }));
   EXPECT_GT(std::chrono::steady_clock::now() - begin, milliseconds(450));
+}
+
+// Others that use the disk get as much of it.
+TEST_F(TransportTest, ASlowDiskRestsBetweenWrites) {
+  Connect();
+  two_.inbox.write_takes = milliseconds(50);
+  std::atomic<int> outcome = -1;
+  const auto begin = std::chrono::steady_clock::now();
+  one_.transport->SendSnapshot(Snapshot(1 << 20, [&](bool ok) {
+    one_.inbox.Change([&] { outcome = ok ? 1 : 0; });
+  }));
+  ASSERT_TRUE(one_.inbox.Await([&] { return outcome == 1; }));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin,
+            2 * two_.inbox.writes * two_.inbox.write_takes);
+}
+
+// The rest is not waited for by the connection's end.
+TEST_F(TransportTest, AConnectionMayEndWhileTheDiskRests) {
+  Connect();
+  two_.inbox.write_takes = milliseconds(10);
+  std::atomic<int> failed = 0;
+  OutgoingSnapshot snapshot =
+      Snapshot(0, [&](bool ok) { failed += ok ? 100 : 1; });
+  // More than is taken at once, compressed too.
+  snapshot.write_database = [](const OutgoingSnapshot::Sink& sink) {
+    Random random(1);
+    std::string bytes(64 << 20, 0);
+    for (size_t at = 0; at < bytes.size(); at += sizeof(uint64_t)) {
+      StoreLittle64(&bytes[at], random.Next());
+    }
+    return sink(bytes);
+  };
+  one_.transport->SendSnapshot(std::move(snapshot));
+  ASSERT_TRUE(two_.inbox.Await([&] { return two_.inbox.writes > 3; }));
+  one_.transport->Stop();
+  EXPECT_EQ(failed, 1);
+  // What is on its way still comes.
+  const auto refused = [&] {
+    return two_.transport->Stats()[0].snapshots_received.failed == 1;
+  };
+  for (int i = 0; i < 1000 && !refused(); ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  EXPECT_TRUE(refused());
+  std::this_thread::sleep_for(milliseconds(100));
+  EXPECT_EQ(two_.inbox.Count(raft::MessageType::kSnapshot), 0U);
 }
 
 TEST_F(TransportTest, FailedSnapshotsAreTold) {
