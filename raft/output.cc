@@ -107,7 +107,12 @@ void Raft::Persisted(OutputSequence sequence) {
   while (!in_flight_.empty() && in_flight_.front().sequence <= persisted_) {
     const InFlight& done = in_flight_.front();
     log_.SnapshotPersisted(done.snapshot);
-    log_.Persisted(done.last, done.last_term);
+    // What was written in an earlier term may have been replaced since and have
+    // come back: then the disk is to write it once more. An output of this term
+    // follows, as it has to be remembered, and covers all that is still there.
+    if (done.term == term_ || bugs_.persist_replaced) {
+      log_.Persisted(done.last, done.last_term);
+    }
     durable_term_ = done.term;
     in_flight_.pop_front();
   }
