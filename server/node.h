@@ -71,6 +71,7 @@ struct NodeOptions {
   uint64_t snapshot_count = limits::kSnapshotCount;
   uint64_t snapshot_bytes = uint64_t{512} << 20;  // of the log; 0: any number
   uint64_t snapshot_catch_up_entries = limits::kSnapshotCatchUpEntries;
+  // Of what is not needed any more; 0: all of it is kept.
   uint64_t max_wals = limits::kMaxWals;
   uint64_t max_snapshots = limits::kMaxSnapshots;
   uint64_t wal_segment_bytes = limits::kLogSegmentBytes;

@@ -135,6 +135,27 @@ TEST_F(NodeTest, ReleasesOldSegmentsAndStartsFromTheSnapshot) {
   EXPECT_EQ(node_->membership().cluster_version, "3.5.0");
 }
 
+// As etcd: 0 is all of them.
+TEST_F(NodeTest, KeepsAllSegmentsAndSnapshotsIfAskedTo) {
+  node_.options().snapshot_count = 50;
+  node_.options().snapshot_catch_up_entries = 10;
+  for (const uint64_t max_wals : {1, 0}) {
+    node_.options().max_wals = max_wals;
+    node_.options().max_snapshots = 0;
+    ASSERT_TRUE(node_.Open().ok());
+    for (int i = 0; i < 400; ++i) {
+      ASSERT_TRUE(node_.Put("k", std::string(2000, 'x')).ok());
+      node_.RunFor(std::chrono::milliseconds(20));
+    }
+    const auto snapshots = env_.List("data/member/snap").value();
+    EXPECT_GT(snapshots.size(), 7u);
+    const Status opened = node_.Open();
+    ASSERT_TRUE(opened.ok()) << opened;
+    const auto segments = env_.List("data/member/wal").value();
+    EXPECT_EQ(segments.size() > 10, max_wals == 0);
+  }
+}
+
 // Large entries fill the log long before they are many.
 TEST_F(NodeTest, TakesASnapshotAfterSoManyBytesOfTheLog) {
   const auto snapshots = [this] {

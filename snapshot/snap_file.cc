@@ -177,6 +177,7 @@ Status SetAside(Env* env, const std::vector<DamagedSnapFile>& damaged,
 
 Status RemoveOldSnapFiles(Env* env, const std::string& directory,
                           uint64_t keep) {
+  if (keep == 0) return Status::Ok();
   ASSIGN_OR_RETURN(const std::vector<std::string> names,
                    ListSnapFiles(env, directory));
   for (size_t i = keep; i < names.size(); ++i) {

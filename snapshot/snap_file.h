@@ -51,7 +51,7 @@ StatusOr<std::optional<RaftSnapshot>> LoadNewestSnapFile(
 Status SetAside(Env* env, const std::vector<DamagedSnapFile>& damaged,
                 Logger* logger);
 
-// Removes all but the newest `keep`.
+// Removes all but the newest `keep`; 0: none.
 Status RemoveOldSnapFiles(Env* env, const std::string& directory,
                           uint64_t keep);
 

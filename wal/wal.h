@@ -135,7 +135,7 @@ class Wal {
   virtual Status Write() = 0;
 
   // Removes segments that hold only entries up to `index`, but keeps the newest
-  // `keep`. REQUIRES: a snapshot record at or after `index` is durable.
+  // `keep`; 0: all. REQUIRES: a snapshot record at or after `index` is durable.
   virtual Status ReleaseTo(LogIndex index, uint64_t keep) = 0;
 
   struct Stats {

@@ -259,7 +259,7 @@ void Writer::Reframe() {
 // Oldest first and one by one, so that a crash leaves no gap in the sequence.
 Status Writer::ReleaseTo(LogIndex index, uint64_t keep) {
   RETURN_IF_ERROR(dead_);
-  keep = std::max<uint64_t>(keep, 1);
+  if (keep == 0) return Status::Ok();
   while (segments_.size() > keep && segments_[1].name.first_index <= index) {
     RETURN_IF_ERROR(env_->Remove(segments_.front().path));
     if (options_.fsync) RETURN_IF_ERROR(env_->SyncDir(directory_));
