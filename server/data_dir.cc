@@ -27,21 +27,6 @@ WalOptions MakeWalOptions(const NodeOptions& options, const NodeWorld& world) {
           .planted_bugs = options.wal_bugs};
 }
 
-// What the tables of a foreign directory may hold that has no meaning here yet.
-Status CheckTables(const View& view, const std::string& database) {
-  const auto refuse = [&](std::string_view what) {
-    return FailedPreconditionError(
-        database + ": " + std::string(what) +
-        ", which this version of strata does not have yet; the directory is "
-        "left as it was");
-  };
-  ASSIGN_OR_RETURN(auto auth, view.Get(Table::kAuth, kAuthEnabledKey));
-  if (auth && !auth->empty() && (*auth)[0] == 1) {
-    return refuse("authentication is enabled");
-  }
-  return Status::Ok();
-}
-
 Status ReadApplied(const View& view, LogIndex* applied) {
   ASSIGN_OR_RETURN(auto value, view.Get(Table::kMeta, kConsistentIndexKey));
   if (!value) return Status::Ok();
@@ -57,7 +42,10 @@ Status OpenDatabase(const NodeOptions& options, const NodeWorld& world,
                     const DataPaths& paths, DataDir* dir) {
   ASSIGN_OR_RETURN(dir->backend, OpenTables(options, world, paths));
   ASSIGN_OR_RETURN(const auto view, dir->backend->NewView());
-  RETURN_IF_ERROR(CheckTables(*view, paths.database));
+  if (const Status status = CheckTables(*view, paths.database); !status.ok()) {
+    return Status(status.code(),
+                  status.message() + "; the directory is left as it was");
+  }
   return ReadApplied(*view, &dir->applied);
 }
 
@@ -331,6 +319,15 @@ Status OpenLog(const NodeOptions& options, const NodeWorld& world,
 }
 
 }  // namespace
+
+Status CheckTables(const View& view, const std::string& database) {
+  ASSIGN_OR_RETURN(const auto auth, view.Get(Table::kAuth, kAuthEnabledKey));
+  if (!auth || auth->empty() || (*auth)[0] != 1) return Status::Ok();
+  return FailedPreconditionError(
+      database +
+      ": authentication is enabled, which this version of strata does not have "
+      "yet");
+}
 
 StatusOr<std::unique_ptr<Backend>> OpenTables(const NodeOptions& options,
                                               const NodeWorld& world,

@@ -47,6 +47,9 @@ StatusOr<std::unique_ptr<Backend>> OpenTables(const NodeOptions& options,
                                               const NodeWorld& world,
                                               const DataPaths& paths);
 
+// FailedPrecondition if the tables have what this version cannot honour.
+Status CheckTables(const View& view, const std::string& database);
+
 // Opens what is there, or makes a new directory; takes the locks. All that this
 // version cannot honour (auth, other members without a transport, entries it
 // cannot apply, a higher level) is found before anything in the directory is

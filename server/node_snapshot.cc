@@ -119,6 +119,10 @@ StatusOr<std::unique_ptr<Store>> NodeImpl::OpenInstalled(LogIndex index) {
                                      paths.database));
   RETURN_IF_ERROR(world_.env->SyncDir(paths.snap));
   ASSIGN_OR_RETURN(auto backend, OpenTables(options_, world_, paths));
+  {
+    ASSIGN_OR_RETURN(const auto view, backend->NewView());
+    RETURN_IF_ERROR(CheckTables(*view, paths.database));
+  }
   ASSIGN_OR_RETURN(auto store, Store::Open(std::move(backend),
                                            MakeStoreOptions(), world_.logger));
   if (store->applied() < index) {

@@ -446,6 +446,24 @@ TEST_F(SnapshotTest, ANewMemberGetsTheDatabaseAndVotes) {
   EXPECT_EQ(fresh->node()->membership().members.size(), 4U);
 }
 
+// What a start would refuse is not taken from another member either.
+TEST_F(SnapshotTest, ADatabaseWithAuthenticationStopsTheMember) {
+  Member* const behind = Follower();
+  for (size_t i = 0; i < cluster_.size(); ++i) {
+    if (&cluster_.member(i) == behind) cluster_.Isolate(i);
+  }
+  cluster_.Leader()->node()->store()->PutRecord(Table::kAuth, "authEnabled",
+                                                std::string(1, '\1'));
+  Fill(200);
+  cluster_.network().Heal();
+  cluster_.RunFor(seconds(5));
+  EXPECT_GT(cluster_.network().snapshots(), 0U);
+  EXPECT_NE(behind->fatal().message().find("authentication is enabled"),
+            std::string::npos)
+      << behind->fatal();
+  EXPECT_NE(ReadHere(behind, "k99"), "199");
+}
+
 // Power is lost at any of its disk's operations from the moment that a snapshot
 // is on its way: it must open again, and catch up.
 TEST_F(SnapshotTest, ACrashWhileASnapshotIsInstalledLosesNothing) {
