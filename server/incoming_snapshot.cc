@@ -75,9 +75,10 @@ std::string IncomingDatabasePath(const std::string& snap_directory,
 
 StatusOr<std::unique_ptr<IncomingSnapshot>> ReceiveDatabase(
     Env* env, const std::string& snap_directory, LogIndex index,
-    std::function<void()> finished) {
-  const std::string part =
-      JoinPath(snap_directory, Hex16(index.value()) + std::string(kUnfinished));
+    uint64_t number, std::function<void()> finished) {
+  const std::string part = JoinPath(
+      snap_directory, Hex16(index.value()) + "." + std::to_string(number) +
+                          std::string(kUnfinished));
   if (env->Exists(part)) RETURN_IF_ERROR(env->Remove(part));
   ASSIGN_OR_RETURN(auto file, env->Open(part, OpenMode::kCreate));
   return std::unique_ptr<IncomingSnapshot>(std::make_unique<DatabaseFile>(
@@ -93,6 +94,18 @@ Status RemoveIncoming(Env* env, const std::string& snap_directory,
   for (const std::string& name : names) {
     if (name == kept) continue;
     if (!name.ends_with(kSuffix) && !name.ends_with(kUnfinished)) continue;
+    RETURN_IF_ERROR(env->Remove(JoinPath(snap_directory, name)));
+  }
+  return Status::Ok();
+}
+
+Status RemoveOutrun(Env* env, const std::string& snap_directory,
+                    LogIndex applied) {
+  ASSIGN_OR_RETURN(const auto names, env->List(snap_directory));
+  const std::string last = Hex16(applied.value()) + std::string(kSuffix);
+  for (const std::string& name : names) {
+    if (!name.ends_with(kSuffix) || name.size() != last.size()) continue;
+    if (name > last) continue;
     RETURN_IF_ERROR(env->Remove(JoinPath(snap_directory, name)));
   }
   return Status::Ok();

@@ -9,6 +9,7 @@
 
 #include "base/fake_env.h"
 #include "engine/btree_backend.h"
+#include "server/incoming_snapshot.h"
 #include "server/sim_node.h"
 #include "wal/wal.h"
 
@@ -154,6 +155,25 @@ TEST_F(NodeTest, KeepsAllSegmentsAndSnapshotsIfAskedTo) {
     const auto segments = env_.List("data/member/wal").value();
     EXPECT_EQ(segments.size() > 10, max_wals == 0);
   }
+}
+
+// Raft had no use for them: this member was quicker than they.
+TEST_F(NodeTest, RemovesDatabasesThatCameTooLate) {
+  node_.options().snapshot_count = 50;
+  ASSERT_TRUE(node_.Open().ok());
+  const auto path = [](LogIndex index, const std::string& suffix) {
+    return IncomingDatabasePath("data/member/snap", index) + suffix;
+  };
+  for (const std::string& name :
+       {path(LogIndex(3), ""), path(LogIndex(3), ".part"),
+        path(LogIndex(1'000'000), "")}) {
+    ASSERT_TRUE(env_.Open(name, OpenMode::kCreate).ok());
+  }
+  Fill(100);
+  node_.RunFor(std::chrono::seconds(1));
+  EXPECT_FALSE(env_.Exists(path(LogIndex(3), "")));
+  EXPECT_TRUE(env_.Exists(path(LogIndex(3), ".part"))) << "it still comes";
+  EXPECT_TRUE(env_.Exists(path(LogIndex(1'000'000), "")));
 }
 
 // Large entries fill the log long before they are many.

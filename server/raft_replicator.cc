@@ -186,7 +186,7 @@ StatusOr<std::unique_ptr<IncomingSnapshot>> RaftReplicator::ReceiveSnapshot(
   if (!message.snapshot) return InvalidArgumentError("it has no snapshot");
   const LogIndex index = message.snapshot->metadata.index;
   return ReceiveDatabase(
-      world_.env, options_.snap_directory, index,
+      world_.env, options_.snap_directory, index, ++snapshots_come_,
       [this, message = std::move(message)] { Receive(message); });
 }
 

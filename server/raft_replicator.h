@@ -300,6 +300,7 @@ class RaftReplicator : public Replicator, private Receiver {
   std::optional<Time> advance_until_;  // of the election; nothing: it is over
 
   std::atomic<bool> listening_{false};
+  std::atomic<uint64_t> snapshots_come_{0};
   // Written on the loop, read by any thread.
   std::atomic<uint64_t> seen_term_{0};
   std::atomic<uint64_t> seen_leader_{0};

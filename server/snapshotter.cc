@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/data_dir.h"
+#include "server/incoming_snapshot.h"
 
 namespace strata {
 
@@ -54,6 +55,9 @@ void Snapshotter::Take(Point point) {
   store_->Flush([this, shared](const Status& flushed) {
     Status status = flushed;
     if (status.ok()) status = WriteFile(*shared);
+    if (status.ok()) {
+      status = RemoveOutrun(world_.env, directory_, shared->index);
+    }
     if (status.ok()) {
       world_.loop->Post([this, shared] { Record(shared); });
       return;
