@@ -73,8 +73,9 @@ RaftReplicator::RaftReplicator(Options options, const World& world,
     : options_(std::move(options)),
       world_(world),
       machine_(machine),
-      log_(options_.log_before, options_.log_before_term, options_.entries,
-           kMaxLogBytes, [machine] { return machine->Applied(); }),
+      log_(options_.log_before, options_.log_before_term,
+           std::exchange(options_.entries, {}), kMaxLogBytes,
+           [machine] { return machine->Applied(); }),
       raft_(MakeRaftOptions(options_), options_.start, &log_),
       applied_(options_.start.applied) {
   writer_ = std::make_unique<LogWriter>(
@@ -156,14 +157,16 @@ void RaftReplicator::Propose(std::unique_ptr<Proposal> proposal) {
 
 void RaftReplicator::ReadIndex(std::function<void(const Status&)> done) {
   if (options_.bugs.read_locally) return done(Status::Ok());
+  bool stopped = false;
   {
     const std::lock_guard lock(mutex_);
-    if (!stopped_ && inbox_.reads.size() < limits::kMaxPendingReads) {
+    stopped = stopped_;
+    if (!stopped && inbox_.reads.size() < limits::kMaxPendingReads) {
       inbox_.reads.push_back(std::move(done));
       return Wake();
     }
   }
-  done(errors::Stopped());
+  done(stopped ? errors::Stopped() : errors::TooManyRequests());
 }
 
 void RaftReplicator::Receive(raft::Message message) {
@@ -369,8 +372,12 @@ void RaftReplicator::SubmitParked() {
 
 void RaftReplicator::AddRead(std::function<void(const Status&)> done) {
   if (stopping_ || failed_) return done(errors::Stopped());
+  // Raft counts those that it has not answered, and not those that wait to be
+  // applied.
   const raft::ReadId id = ++last_read_;
-  if (!raft_.ReadIndex(id).ok()) return done(errors::TooManyRequests());
+  if (reads_.size() >= limits::kMaxPendingReads || !raft_.ReadIndex(id).ok()) {
+    return done(errors::TooManyRequests());
+  }
   reads_[id] = {.done = std::move(done),
                 .deadline = world_.loop->Now() + kPatience +
                             2 * options_.election_timeout};
@@ -420,11 +427,20 @@ void RaftReplicator::Expire() {
     deadlines_.pop_front();
     Reply(id, TimeoutError());
   }
+  ExpireReads(now);
+}
+
+void RaftReplicator::ExpireReads(Time now) {
+  if (reads_.empty() || reads_.begin()->second.deadline > now) return;
   while (!reads_.empty() && reads_.begin()->second.deadline <= now) {
     const auto done = std::move(reads_.begin()->second.done);
     reads_.erase(reads_.begin());
     done(errors::TimedOut());
   }
+  // Their index may be long in coming.
+  std::erase_if(safe_reads_, [this](const auto& safe) {
+    return reads_.empty() || safe.second < reads_.begin()->first;
+  });
 }
 
 void RaftReplicator::AdvanceElection() {

@@ -217,6 +217,7 @@ class RaftReplicator : public Replicator, private Receiver {
   void SubmitParked();
   void OnTick();
   void Expire();
+  void ExpireReads(Time now);
   void AdvanceElection();
   void CheckDisk();
   // For how long the log, or the state, has waited for its disk.
@@ -256,8 +257,8 @@ class RaftReplicator : public Replicator, private Receiver {
   void Fail(const Status& status);
   void StopListening();
 
-  // Constant after construction.
-  const Options options_;
+  // Constant after construction; the entries are in log_.
+  Options options_;
   const World world_;
   ReplicatedMachine* const machine_;
 

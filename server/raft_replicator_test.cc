@@ -70,7 +70,7 @@ class FakeMachine final : public ReplicatedMachine {
   void Fail(const Status& status) override { failed = status; }
   Status CheckConfChange(const raft::Entry&) override { return Status::Ok(); }
   void ApplyConfChange(const raft::Entry&, const Status&) override {}
-  bool HasRoom() const override { return true; }
+  bool HasRoom() const override { return has_room; }
   raft::SnapshotMetadata Applied() const override {
     return {.conf_state = {.voters = {kSelf, kOthers[0], kOthers[1]}},
             .index = at.index,
@@ -105,6 +105,7 @@ class FakeMachine final : public ReplicatedMachine {
   std::function<void()> before_apply;
   Status failed;
   Status snapshot_error;
+  bool has_room = true;
   int snapshots_asked = 0;
   bool makes_slowly = false;
   std::vector<std::function<void()>> making;
@@ -586,6 +587,43 @@ TEST_F(RaftReplicatorTest, WhatGatheredOutlivesTheReign) {
     EXPECT_EQ(AnswerTo(id).code(), Code::kUnavailable) << AnswerTo(id);
     EXPECT_TRUE(answers_.contains(id));
   }
+}
+
+// What raft has answered waits until it is applied; that may be never.
+TEST_F(RaftReplicatorTest, ReadsThatWaitAreBounded) {
+  machine_.has_room = false;
+  Propose();
+  Settle();
+  std::map<std::string, uint64_t> answers;
+  const auto read = [&](uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i) {
+      replicator_->ReadIndex([&answers](const Status& status) {
+        ++answers[std::string(status.message())];
+      });
+    }
+  };
+  // As many as may wait to be looked at, and those come at once.
+  read(limits::kMaxPendingReads + 1);
+  EXPECT_EQ(
+      std::exchange(answers, {}),
+      (std::map<std::string, uint64_t>{{"etcdserver: too many requests", 1}}));
+  Settle();
+  EXPECT_TRUE(answers.empty());
+  read(10);
+  Settle();
+  EXPECT_EQ(
+      std::exchange(answers, {}),
+      (std::map<std::string, uint64_t>{{"etcdserver: too many requests", 10}}));
+  RunSettled(10s);
+  EXPECT_EQ(std::exchange(answers, {}),
+            (std::map<std::string, uint64_t>{
+                {"etcdserver: request timed out", limits::kMaxPendingReads}}));
+  // There is room again, and only the living are answered.
+  read(10);
+  Settle();
+  machine_.has_room = true;
+  RunSettled(1s);
+  EXPECT_EQ(answers, (std::map<std::string, uint64_t>{{"", 10}}));
 }
 
 size_t Sum(const std::vector<size_t>& counts) {
