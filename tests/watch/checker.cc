@@ -204,6 +204,7 @@ class WatchChecker {
     open_ = false;
     bookmark_ = 0;
     seen_.clear();
+    optional_.clear();
     // Of the compacted revision only some is left.
     if (start <= truth_.compacted()) SkipTo(start);
   }
@@ -309,11 +310,11 @@ class WatchChecker {
   const WatchLog& log_;
   std::vector<const WatchedEvent*> expected_;
   size_t next_ = 0;  // in expected_: what has to come
-  // What need not come, as it may have been compacted.
-  std::set<const WatchedEvent*> optional_;
   int sessions_ = 0;
   // Of the present one:
   bool fresh_ = true;  // nothing has come yet
+  // What need not come, as it may have been compacted.
+  std::set<const WatchedEvent*> optional_;
   std::set<std::pair<int64_t, std::string>> seen_;
   int64_t last_revision_ = 0;
   bool open_ = false;  // more of last_revision_ was announced

@@ -204,6 +204,17 @@ TEST_F(CheckerTest, WhatWasCompactedNeedNotCome) {
   lost.Begin(4);
   lost.Events(At(6));
   EXPECT_EQ(Broken(lost), "reliable");
+  // Who got it after all, and goes back before it, is to get it again.
+  WatchLog again = NewLog();
+  again.Begin(2);
+  again.Events(At(2));
+  again.Compacted(3);
+  again.Begin(3);
+  again.Events(Join(At(3), At(4)));
+  again.Begin(1);
+  again.Events(Join(At(3), At(4)));
+  again.Events(Join(At(5), At(6)));
+  EXPECT_EQ(Broken(again), "resumable");
 }
 
 }  // namespace
