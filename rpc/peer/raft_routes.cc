@@ -16,7 +16,6 @@ constexpr std::string_view kAppends = "msgapp";
 constexpr std::string_view kProgress = "/raft/snapshot/progress/";
 constexpr uint64_t kMaxSnapshotBytes = uint64_t{1} << 40;
 
-// Has been answered; what follows does not matter.
 // 0 if it is no number.
 uint64_t ParseDecimal(std::string_view text) {
   uint64_t number = 0;
@@ -25,6 +24,7 @@ uint64_t ParseDecimal(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() ? number : 0;
 }
 
+// Has been answered; what follows does not matter.
 class Answered : public HttpHandler {
  public:
   bool OnBody(std::string_view) override { return true; }
@@ -133,7 +133,8 @@ RaftRoutes::Handler RaftRoutes::OpenSnapshot(const HttpRequest& request,
       sink);
 }
 
-// Of a snapshot whose connection broke: how much of it is here.
+// Of a snapshot whose connection broke: how much of it is here. The other end
+// may know of the break before we do.
 void RaftRoutes::TellProgress(const HttpRequest& request,
                               const HttpReply& reply) {
   const auto self = host_->Self();
@@ -145,6 +146,7 @@ void RaftRoutes::TellProgress(const HttpRequest& request,
   disk_->Post([broken = broken_, self = *self, reply,
                from = sender ? sender->member : MemberId(),
                name = request.path.substr(kProgress.size())] {
+    broken->Break(from, name);
     reply(TextResponse(self, 200, std::to_string(broken->BytesOf(from, name))));
   });
 }

@@ -24,6 +24,11 @@ constexpr Duration kKeepBroken = std::chrono::seconds(30);
 
 }  // namespace
 
+void BrokenSnapshots::Break(MemberId from, const std::string& name) {
+  const auto receiver = begun_.lock();
+  if (receiver != nullptr && receiver->Is(from, name)) receiver->Break();
+}
+
 void BrokenSnapshots::Keep(Broken broken) {
   kept_ = std::move(broken);
   disk_->After(kKeepBroken, [self = shared_from_this(), kept = ++kept_so_far_] {
@@ -70,7 +75,8 @@ void SnapshotReceiver::OnDone() {
 // go on with it.
 void SnapshotReceiver::Over() {
   is_over_ = true;
-  if (snapshot_ != nullptr && !options_.name.empty() && bytes_ > 0) {
+  const bool whole = std::exchange(whole_, false);
+  if ((snapshot_ != nullptr || whole) && !options_.name.empty() && bytes_ > 0) {
     options_.broken->Keep({.from = from_,
                            .name = options_.name,
                            .snapshot = std::move(snapshot_),
@@ -78,6 +84,11 @@ void SnapshotReceiver::Over() {
   }
   snapshot_.reset();
   Count(false);
+}
+
+void SnapshotReceiver::Break() {
+  Over();
+  sink_->Abort();
 }
 
 void SnapshotReceiver::Work() {
@@ -154,6 +165,7 @@ Status SnapshotReceiver::TakeHead() {
   counters_ = options_.counters(from_);
   began_ = options_.disk->Now();
   if (counters_ != nullptr) ++counters_->snapshots_received.under_way;
+  if (!options_.name.empty()) options_.broken->Begun(weak_from_this());
   if (options_.offset > 0) return Resume();
   options_.broken->Drop();
   options_.logger->Info("receiving a snapshot",
@@ -177,12 +189,15 @@ Status SnapshotReceiver::Resume() {
   options_.logger->Info("a snapshot goes on", {{"member", HexId(from_.value())},
                                                {"from-byte", options_.offset}});
   snapshot_ = std::move(broken->snapshot);
+  whole_ = snapshot_ == nullptr;
   bytes_ = broken->bytes;
   return Status::Ok();
 }
 
 Status SnapshotReceiver::Take(std::string_view bytes) {
   if (begun_) {
+    if (bytes.empty()) return Status::Ok();
+    if (whole_) return FailedPreconditionError("it is whole already");
     bytes_ += bytes.size();
     return options_.gate->With(
         [&](Receiver*) { return snapshot_->Write(bytes); },
@@ -207,15 +222,21 @@ void SnapshotReceiver::End() {
   if (!begun_ || (options_.compressed && !unpacker_->whole())) {
     return Refuse(DataLossError("unexpected EOF"));
   }
-  const Status status =
+  if (const Status status = Finish(); !status.ok()) return Refuse(status);
+  Count(true);
+  sink_->Reply(DoneResponse(options_.self));
+}
+
+Status SnapshotReceiver::Finish() {
+  if (whole_) return Status::Ok();
+  RETURN_IF_ERROR(
       options_.gate->With([&](Receiver*) { return snapshot_->Finish(); },
-                          UnavailableError("stopping"));
-  if (!status.ok()) return Refuse(status);
+                          UnavailableError("stopping")));
   options_.logger->Info("received a snapshot",
                         {{"member", HexId(from_.value())}});
   snapshot_.reset();
-  Count(true);
-  sink_->Reply(DoneResponse(options_.self));
+  whole_ = true;
+  return Status::Ok();
 }
 
 void SnapshotReceiver::Count(bool ok) {

@@ -17,19 +17,29 @@
 
 namespace strata::peer {
 
+class SnapshotReceiver;
+
 // Snapshots whose connections broke, kept for a while so that their senders,
-// members of ours, can go on where they were: at most one. Bound to the disk's
-// loop.
+// members of ours, can go on where they were: at most one. That one came whole
+// is remembered as long, as its sender may not have got the answer. Bound to
+// the disk's loop.
 class BrokenSnapshots : public std::enable_shared_from_this<BrokenSnapshots> {
  public:
   struct Broken {
     MemberId from = {};
-    std::string name = {};  // the sender's for it
-    std::unique_ptr<IncomingSnapshot> snapshot = {};
+    std::string name = {};                            // the sender's for it
+    std::unique_ptr<IncomingSnapshot> snapshot = {};  // null: it was whole
     uint64_t bytes = 0;  // of the database that it has
   };
   explicit BrokenSnapshots(Loop* disk) : disk_(disk) {}
 
+  // It could be kept, if its connection broke.
+  void Begun(std::weak_ptr<SnapshotReceiver> receiver) {
+    begun_ = std::move(receiver);
+  }
+  // The sender has lost the connection that its snapshot came on: it has ended,
+  // whether that is known here or not.
+  void Break(MemberId from, const std::string& name);
   void Keep(Broken broken);
   // 0: it is not here.
   uint64_t BytesOf(MemberId from, const std::string& name) const;
@@ -39,6 +49,7 @@ class BrokenSnapshots : public std::enable_shared_from_this<BrokenSnapshots> {
 
  private:
   Loop* const disk_;
+  std::weak_ptr<SnapshotReceiver> begun_;  // the last one
   std::optional<Broken> kept_;
   uint64_t kept_so_far_ = 0;
 };
@@ -70,6 +81,13 @@ class SnapshotReceiver : public HttpHandler,
   void OnWritable() override {}
   void OnDone() override;
 
+  // On the disk's loop:
+  bool Is(MemberId from, const std::string& name) const {
+    return from == from_ && name == options_.name;
+  }
+  // As if the connection had ended: what comes on it from now on is not taken.
+  void Break();
+
  private:
   enum class Next : uint8_t { kBytes, kEnd, kNothing };
 
@@ -88,6 +106,7 @@ class SnapshotReceiver : public HttpHandler,
   // The connection has ended.
   void Over();
   void End();
+  Status Finish();
   void Refuse(const Status& why);
   void Count(bool ok);  // once
 
@@ -108,7 +127,8 @@ class SnapshotReceiver : public HttpHandler,
   std::string head_;
   bool begun_ = false;
   bool refused_ = false;
-  bool is_over_ = false;
+  bool is_over_ = false;  // by its end, or broken off
+  bool whole_ = false;    // finished, now or on an earlier connection
   MemberId from_;
   std::shared_ptr<PeerCounters> counters_;  // null: not counted
   Time began_ = {};

@@ -134,11 +134,13 @@ void SnapshotSender::Wait(Duration delay) {
   over->get_future().wait_for(2 * delay);
 }
 
-// How much of it the other end has kept; nothing if it does not say, as etcd.
+// How much of it the other end has; nothing if it does not say, as etcd, or
+// cannot be reached.
 std::optional<uint64_t> SnapshotSender::AskProgress(const std::string& name) {
   FetchRequest request;
   request.url = options_.urls->Pick();
   request.path = "/raft/snapshot/progress/" + name;
+  const std::string url = request.url;
   request.headers = options_.headers();
   request.headers.emplace_back("Connection", "close");
   auto answer = std::make_shared<std::promise<StatusOr<HttpResponse>>>();
@@ -149,6 +151,7 @@ std::optional<uint64_t> SnapshotSender::AskProgress(const std::string& name) {
   }
   const StatusOr<HttpResponse> response = answer->get_future().get();
   uint64_t bytes = 0;
+  if (!response.ok()) options_.urls->Failed(url);
   if (!response.ok() || response->status != 200) return std::nullopt;
   const std::string& text = response->body;
   std::from_chars(text.data(), text.data() + text.size(), bytes);
@@ -171,10 +174,12 @@ Status SnapshotSender::SendAll(const OutgoingSnapshot& snapshot, bool ours) {
     if (stopped()) break;
     Wait(delay);
     delay *= 2;
-    const uint64_t offset = AskProgress(name).value_or(0);
+    const std::optional<uint64_t> offset = AskProgress(name);
+    // Who cannot say it now may have it.
+    if (!offset.has_value()) continue;
     options_.logger->Info("a snapshot is sent on after a break",
-                          {{"from-byte", offset}});
-    outcome = SendFrom(snapshot, ours, name, offset);
+                          {{"from-byte", *offset}});
+    outcome = SendFrom(snapshot, ours, name, *offset);
   }
   return outcome.status;
 }
