@@ -13,6 +13,11 @@ void LogHolds::Sent(MemberId to, Time now) {
   if (at != holds_.end()) at->second.until = now + kAfterwards;
 }
 
+bool LogHolds::WasSent(MemberId to) const {
+  const auto at = holds_.find(to);
+  return at != holds_.end() && at->second.until.has_value();
+}
+
 LogIndex LogHolds::Limit(LogIndex wanted, Time now) {
   std::erase_if(holds_, [now](const auto& one) {
     return one.second.until && now >= *one.second.until;

@@ -23,6 +23,8 @@ class LogHolds {
   // A snapshot up to `index` is on its way.
   void Sending(MemberId to, LogIndex index);
   void Sent(MemberId to, Time now);
+  // Whether one was sent whole to `to`, of late.
+  bool WasSent(MemberId to) const;
   void Failed(MemberId to) { holds_.erase(to); }
   void Clear() { holds_.clear(); }
   bool empty() const { return holds_.empty(); }

@@ -689,6 +689,17 @@ TEST_F(RaftReplicatorTest, WhatFollowsASnapshotIsKeptForIt) {
   }
 }
 
+// The log does not keep more than so many bytes for it.
+TEST_F(RaftReplicatorTest, OneThatCameTooLateIsFollowedByAFastOne) {
+  FallBehind();
+  const OutgoingSnapshot offer = NextOffer();
+  EXPECT_FALSE(offer.hurry);
+  offer.done(true);
+  Settle();
+  RefuseAppend();
+  EXPECT_TRUE(NextOffer().hurry);
+}
+
 // Its sender has not heard of it, but the member has the snapshot.
 TEST_F(RaftReplicatorTest, AMemberThatFollowsAgainHasNoPauses) {
   FallBehind();

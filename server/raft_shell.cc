@@ -141,6 +141,7 @@ void RaftReplicator::HandSnapshot(MemberId to, Term term,
     return SnapshotFailed(to);
   }
   const LogIndex index = snapshot->message.snapshot->metadata.index;
+  snapshot->hurry = log_holds_.WasSent(to);
   log_holds_.Sending(to, index);
   snapshot->done = [this, to, term](bool ok) {
     RunOnLoop([this, to, term, ok] { SnapshotSent(to, term, ok); });

@@ -29,6 +29,9 @@ struct OutgoingSnapshot {
   // gives up before.
   std::function<Status(const Sink& sink)> write_database;
   uint64_t database_bytes = 0;  // as far as known before; for progress
+  // The receiver has just been sent one that was too old when it was there: at
+  // no bounded rate, then.
+  bool hurry = false;
   // Whether the receiver has got all of it. Called once, on any thread.
   std::function<void(bool ok)> done;
 };
@@ -63,8 +66,9 @@ class Receiver {
 
 // How snapshots are sent.
 struct SnapshotSendOptions {
-  // Of the database; 0: no bound.
-  uint64_t bytes_per_second = 64 << 20;
+  // Of the database; 0: no bound. A gigabyte takes half a minute, beside which
+  // others that use the same processors and disk hardly wait any longer.
+  uint64_t bytes_per_second = 32 << 20;
   bool compress = true;  // if the receiver reads it
 };
 

@@ -379,9 +379,10 @@ void AddHttpFlags(StratadOptions* options, FlagSet* flags) {
 }
 
 void AddSnapshotSendFlags(NodeOptions* node, FlagSet* flags) {
-  flags->Add(NumberFlag("snapshot-send-bytes-per-second",
-                        &node->snapshot_send.bytes_per_second,
-                        "Of a snapshot to another member (0: no bound)."));
+  flags->Add(NumberFlag(
+      "snapshot-send-bytes-per-second", &node->snapshot_send.bytes_per_second,
+      "Of a snapshot to another member (0: no bound); one that "
+      "came too late is followed by one without."));
   flags->Add(SwitchFlag("snapshot-send-compressed",
                         &node->snapshot_send.compress,
                         "Send snapshots in zstd, to members of strata."));

@@ -209,7 +209,8 @@ SnapshotSender::Outcome SnapshotSender::SendFrom(
   });
   if (fetch == nullptr) return {.status = Cut()};
 
-  Pace pace(options_.bytes_per_second, options_.client->Now());
+  Pace pace(snapshot.hurry ? 0 : options_.bytes_per_second,
+            options_.client->Now());
   const auto wait = [&](std::string_view bytes) {
     Wait(pace.After(bytes.size(), options_.client->Now()));
     return Status::Ok();
