@@ -164,6 +164,7 @@ void FakeContent::Sync() {
 }
 
 void FakeContent::FailSync() {
+  ++failed_syncs_;
   for (Sector& sector : unsynced_) sector.doomed = true;
   size_doomed_ = sizes_.size() > 1;
 }

@@ -59,6 +59,7 @@ class FakeContent {
   // clean, so that a later Sync() does not write it either, unless it is
   // written anew.
   void FailSync();
+  uint64_t failed_syncs() const { return failed_syncs_; }
 
   // Turns a bit over on the medium; not a write.
   void FlipBit(uint64_t offset, int bit);
@@ -106,6 +107,7 @@ class FakeContent {
   uint64_t touched_end_ = 0;
   std::vector<uint64_t> sizes_ = {0};  // the synced one first, the present last
   bool size_doomed_ = false;
+  uint64_t failed_syncs_ = 0;
   Sectors unsynced_;
   // Synced content of sectors that an unsynced shrinking cut off. They come
   // back, all of them, if the shrinking is lost, and else never.

@@ -459,6 +459,19 @@ TEST(Faults, AfterAFailedSyncALaterOneProvesNothing) {
   EXPECT_EQ(Set{"xyz"}, SectorOutcomes(env)) << "written anew";
 }
 
+// As Linux does: each open file is told once, and one that is opened later not.
+TEST(Faults, AFailedSyncIsToldToEachOpenFileOnce) {
+  FakeEnv env;
+  auto file = MakeSynced(&env, "f", "x");
+  auto other = env.Open("f", OpenMode::kReadWrite).value();
+  env.Inject({.operation = Op::kSync});
+  EXPECT_FALSE(file->Sync().ok());
+  CHECK_OK(file->Sync());
+  EXPECT_EQ(Code::kDataLoss, other->Sync().code());
+  CHECK_OK(other->Sync());
+  CHECK_OK(env.Open("f", OpenMode::kReadWrite).value()->Sync());
+}
+
 TEST(Faults, AFailedSyncMayLoseTheLength) {
   FakeEnv env;
   auto file = MakeSynced(&env, "f", Sectors("a"));

@@ -32,6 +32,9 @@ FakeFile::FakeFile(FakeEnv* env, std::shared_ptr<FakeNode> node,
       path_(std::move(path)),
       writable_(writable),
       boot_(env->boots_) {
+  if (node_->content != nullptr) {
+    failed_syncs_seen_ = node_->content->failed_syncs();
+  }
   ++env_->open_files_;
 }
 
@@ -142,7 +145,10 @@ Status FakeFile::Sync() {
     const FakeEnv::Verdict verdict = env_->Admit(access);
     if (verdict.status.ok()) content().Sync();
     if (verdict.is_fault) content().FailSync();
+    const uint64_t failed = content().failed_syncs();
+    const bool news = std::exchange(failed_syncs_seen_, failed) != failed;
     status = verdict.status;
+    if (status.ok() && news) status = ErrnoError("told late", EIO);
   }
   return status.ok() ? status : status.WithContext(What("sync"));
 }

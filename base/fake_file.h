@@ -44,6 +44,9 @@ class FakeFile : public File {
   const std::string path_;
   const bool writable_;
   const uint64_t boot_;
+  // Of all that failed before: as on Linux, each is told once to every open
+  // file.
+  uint64_t failed_syncs_seen_ = 0;
 };
 
 }  // namespace strata

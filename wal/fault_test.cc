@@ -140,6 +140,47 @@ TEST_F(FaultTest, AnyOtherFailureIsTheEnd) {
   }
 }
 
+// A sync of the zeros writes what the log has written, too, and if that fails
+// only the one who asked is told, and every other open file once.
+TEST_F(FaultTest, ASyncThatFailsInTheBackgroundIsTheEnd) {
+  for (const bool first_segment : {true, false}) {
+    env_.ClearFaults();
+    ASSERT_TRUE(env_.RemoveAll(kDirectory).ok());
+    options_.prewrite_bytes_per_second = 1 << 20;
+    options_.segment_bytes = 1 << 20;
+    ledger_ = Ledger{};
+    Create(true);
+    ASSERT_TRUE(Append(100).ok());
+    while (!first_segment && wal_->GetStats().segments < 2) {
+      ASSERT_TRUE(Append(5000).ok());
+    }
+    ledger_.Append(wal_.get(),
+                   MakeEntry(ledger_.synced.last_index().value() + 1,
+                             "written, not synced"));
+    ASSERT_TRUE(wal_->Write().ok());
+    env_.Inject({.operation = DiskOperation::kSync,
+                 .path_part = first_segment ? "wal.tmp" : "/1.tmp"});
+    world_.RunFor(std::chrono::seconds(3));
+    const Status status = wal_->Sync();
+    EXPECT_EQ(status.code(), Code::kDataLoss) << status;
+    EXPECT_EQ(Append(1), status);
+    wal_.reset();
+    loop_->Halt();
+  }
+}
+
+// Of a segment that is not yet used: another is made.
+TEST_F(FaultTest, ASegmentThatCannotBeFilledIsNotUsed) {
+  Create(true);
+  env_.Inject({.operation = DiskOperation::kWrite,
+               .path_part = "1.tmp",
+               .status = ErrnoError("injected", 28)});
+  world_.RunFor(std::chrono::seconds(1));
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(Append(5000).ok());
+  EXPECT_GT(wal_->GetStats().segments, 2U);
+  Reopen();
+}
+
 TEST_F(FaultTest, NoSpaceAfterRoomWasMadeIsTheEnd) {
   Create();
   env_.Inject({.operation = DiskOperation::kWrite,

@@ -30,12 +30,13 @@ void SegmentPreparer::Discard(PreparedSegment segment) {
 }
 
 StatusOr<std::shared_ptr<ZeroFill>> SegmentPreparer::Fill(
-    File* file, uint64_t begin, const WalOptions& options) {
+    Env* env, File* file, uint64_t begin, const WalOptions& options) {
   RETURN_IF_ERROR(file->Allocate(options.segment_bytes));
   std::shared_ptr<ZeroFill> fill;
   if (options.background != nullptr && options.fsync) {
-    fill = std::make_shared<ZeroFill>(file, begin, options.segment_bytes,
-                                      options.background,
+    ASSIGN_OR_RETURN(auto own, env->Open(file->path(), OpenMode::kReadWrite));
+    fill = std::make_shared<ZeroFill>(std::move(own), begin,
+                                      options.segment_bytes, options.background,
                                       options.prewrite_bytes_per_second);
     fill->Start();
   }
@@ -56,7 +57,7 @@ StatusOr<PreparedSegment> SegmentPreparer::Make(uint64_t sequence) {
 
 Status SegmentPreparer::Prepare(PreparedSegment* segment) {
   RETURN_IF_ERROR(segment->file->Lock());
-  ASSIGN_OR_RETURN(segment->fill, Fill(segment->file.get(), 0, options_));
+  ASSIGN_OR_RETURN(segment->fill, Fill(env_, segment->file.get(), 0, options_));
   return Status::Ok();
 }
 
@@ -73,8 +74,13 @@ void SegmentPreparer::Start(uint64_t sequence) {
 
 StatusOr<PreparedSegment> SegmentPreparer::Take(uint64_t sequence) {
   if (ready_.file == nullptr) return Make(sequence);
-  if (ready_.fill != nullptr) RETURN_IF_ERROR(ready_.fill->status());
-  return std::exchange(ready_, PreparedSegment{});
+  PreparedSegment ready = std::exchange(ready_, PreparedSegment{});
+  if (ready.fill == nullptr || ready.fill->status().ok()) return ready;
+  // Not this one, at no time: what it has on the disk is not known.
+  logger_->Warn("the next log segment could not be filled: making another",
+                {{"path", ready.path}, {"error", ready.fill->status()}});
+  Discard(std::move(ready));
+  return Make(sequence);
 }
 
 Status SegmentPreparer::RemoveLeftovers(Env* env,

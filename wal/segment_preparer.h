@@ -30,7 +30,7 @@ class SegmentPreparer {
   // Removes what was prepared.
   ~SegmentPreparer();
 
-  // Prepares the segment `sequence`. An error is kept for Take().
+  // Prepares the segment `sequence`. After an error Take() makes one.
   void Start(uint64_t sequence);
 
   // The one prepared, or one made now. ResourceExhausted leaves nothing behind
@@ -45,7 +45,8 @@ class SegmentPreparer {
 
   // Allocates `file` and begins to fill it from `begin` on; null if there is no
   // loop for it.
-  static StatusOr<std::shared_ptr<ZeroFill>> Fill(File* file, uint64_t begin,
+  static StatusOr<std::shared_ptr<ZeroFill>> Fill(Env* env, File* file,
+                                                  uint64_t begin,
                                                   const WalOptions& options);
 
  private:

@@ -98,7 +98,7 @@ StatusOr<std::unique_ptr<Wal>> Wal::Create(Env* env,
   RETURN_IF_ERROR(segment.file->Lock());
   ASSIGN_OR_RETURN(
       std::shared_ptr<wal::ZeroFill> fill,
-      SegmentPreparer::Fill(segment.file.get(), header.size(), options));
+      SegmentPreparer::Fill(env, segment.file.get(), header.size(), options));
   File* file = segment.file.get();
   std::vector<Segment> segments;
   segments.push_back(std::move(segment));

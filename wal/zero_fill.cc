@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace strata::wal {
 namespace {
@@ -25,13 +26,13 @@ uint64_t RoundUp(uint64_t bytes) {
 
 }  // namespace
 
-ZeroFill::ZeroFill(File* file, uint64_t begin, uint64_t end, Loop* loop,
-                   uint64_t bytes_per_second)
+ZeroFill::ZeroFill(std::unique_ptr<File> file, uint64_t begin, uint64_t end,
+                   Loop* loop, uint64_t bytes_per_second)
     : end_(end),
       loop_(loop),
       pause_(PauseFor(bytes_per_second)),
       zeros_(std::min(kPieceBytes, end), '\0'),
-      file_(file),
+      file_(std::move(file)),
       next_(RoundUp(begin)),
       claimed_(begin) {}
 
@@ -47,7 +48,7 @@ void ZeroFill::Claim(uint64_t end) {
 
 void ZeroFill::Stop() {
   std::lock_guard<std::mutex> lock(step_mutex_);
-  file_ = nullptr;
+  file_.reset();
 }
 
 Status ZeroFill::status() {

@@ -23,8 +23,10 @@ namespace strata::wal {
 // after the owner has gone.
 class ZeroFill : public std::enable_shared_from_this<ZeroFill> {
  public:
-  // `file` must live until Stop() returns. `bytes_per_second` 0 is no bound.
-  ZeroFill(File* file, uint64_t begin, uint64_t end, Loop* loop,
+  // `file` is for this alone: the failure of a sync is told once to each open
+  // file, and what could not be written may be the log's. `bytes_per_second` 0
+  // is no bound.
+  ZeroFill(std::unique_ptr<File> file, uint64_t begin, uint64_t end, Loop* loop,
            uint64_t bytes_per_second);
 
   void Start();
@@ -32,7 +34,7 @@ class ZeroFill : public std::enable_shared_from_this<ZeroFill> {
   // From here on, nothing is written before `end`.
   void Claim(uint64_t end);
 
-  // The file is not used any more once this returns. Waits for a running step.
+  // Nothing is written any more once this returns. Waits for a running step.
   void Stop();
 
   // Not OK if a write or sync failed; the rest of the file is then as it was.
@@ -49,7 +51,7 @@ class ZeroFill : public std::enable_shared_from_this<ZeroFill> {
   const std::string zeros_;  // a piece
 
   std::mutex step_mutex_;  // held while a step runs; taken before claim_mutex_
-  File* file_;             // GUARDED_BY(step_mutex_); null once stopped
+  std::unique_ptr<File> file_;  // GUARDED_BY(step_mutex_); null once stopped
   std::mutex claim_mutex_;
   uint64_t next_;     // GUARDED_BY(claim_mutex_); where the next zeros go
   uint64_t claimed_;  // GUARDED_BY(claim_mutex_)

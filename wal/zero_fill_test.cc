@@ -20,7 +20,9 @@ class ZeroFillTest : public ::testing::Test {
     auto file = env_.Open(kPath, OpenMode::kCreateNew);
     CHECK_OK(file);
     file_ = *std::move(file);
-    fill_ = std::make_shared<ZeroFill>(file_.get(), 0, kSegmentBytes,
+    auto own = env_.Open(kPath, OpenMode::kReadWrite);
+    CHECK_OK(own);
+    fill_ = std::make_shared<ZeroFill>(*std::move(own), 0, kSegmentBytes,
                                        loop_.get(), 32 * kMiB);
     fill_->Start();
   }
