@@ -17,6 +17,23 @@ constexpr uint32_t kTimeToLiveField = 1;
 // As long as etcd's server waits before it gives up on a request.
 constexpr Duration kTimeout = std::chrono::seconds(5);
 
+using Answer = std::function<void(StatusOr<HttpResponse>)>;
+
+// At one URL after the other, until somebody answers. REQUIRES: there are some
+void Ask(HttpClient* client, std::vector<std::string> urls,
+         FetchRequest request, const Answer& done) {
+  request.url = urls.front();
+  urls.erase(urls.begin());
+  FetchWhole(client, request,
+             [client, urls = std::move(urls), request,
+              done](StatusOr<HttpResponse> response) {
+               if (response.ok() || urls.empty()) {
+                 return done(std::move(response));
+               }
+               Ask(client, urls, request, done);
+             });
+}
+
 class HttpLeaderClient : public LeaderClient {
  public:
   explicit HttpLeaderClient(PeerTransport* transport) : transport_(transport) {}
@@ -37,18 +54,17 @@ class HttpLeaderClient : public LeaderClient {
 
  private:
   void Post(MemberId leader, std::string path, std::string body,
-            std::function<void(StatusOr<HttpResponse>)> done) {
-    const std::vector<std::string> urls = transport_->UrlsOf(leader);
+            const Answer& done) {
+    std::vector<std::string> urls = transport_->UrlsOf(leader);
     if (urls.empty()) return done(errors::NoLeader());
     FetchRequest request;
-    request.url = urls.front();
     request.method = "POST";
     request.path = std::move(path);
     request.headers = {{"Content-Type", "application/protobuf"},
                        {"Connection", "close"}};
     request.body = std::move(body);
     request.idle_timeout = kTimeout;
-    FetchWhole(transport_->client(), std::move(request), std::move(done));
+    Ask(transport_->client(), std::move(urls), std::move(request), done);
   }
 
   PeerTransport* const transport_;
@@ -159,20 +175,19 @@ StatusOr<MemberHash> DecodeHash(const HttpResponse& response) {
 
 void HttpLeaderClient::Version(
     MemberId member, std::function<void(StatusOr<std::string>)> reply) {
-  const std::vector<std::string> urls = transport_->UrlsOf(member);
+  std::vector<std::string> urls = transport_->UrlsOf(member);
   if (urls.empty()) return reply(UnavailableError("no URL"));
   FetchRequest request;
-  request.url = urls.front();
   request.path = "/version";
   request.headers = {{"Connection", "close"}};
   request.idle_timeout = kTimeout;
-  FetchWhole(transport_->client(), std::move(request),
-             [reply = std::move(reply)](const auto& response) {
-               if (!response.ok()) return reply(response.status());
-               const auto versions = DecodeVersionsJson(response->body);
-               if (!versions.ok()) return reply(versions.status());
-               reply(versions->server);
-             });
+  Ask(transport_->client(), std::move(urls), std::move(request),
+      [reply = std::move(reply)](const auto& response) {
+        if (!response.ok()) return reply(response.status());
+        const auto versions = DecodeVersionsJson(response->body);
+        if (!versions.ok()) return reply(versions.status());
+        reply(versions->server);
+      });
 }
 
 }  // namespace
@@ -182,20 +197,16 @@ void AskHashKv(HttpClient* client, std::vector<std::string> urls,
                std::function<void(StatusOr<MemberHash>)> reply) {
   if (urls.empty()) return reply(UnavailableError("no URL"));
   FetchRequest request;
-  request.url = urls.front();
   request.path = "/members/hashkv";
   request.headers = {{"Content-Type", "application/json"},
                      {"Connection", "close"}};
   request.body = R"({"revision":)" + std::to_string(revision.value()) + "}";
   request.idle_timeout = kTimeout;
-  urls.erase(urls.begin());
-  FetchWhole(client, std::move(request),
-             [client, urls = std::move(urls), revision,
-              reply = std::move(reply)](const auto& response) {
-               if (response.ok()) return reply(DecodeHash(*response));
-               if (urls.empty()) return reply(response.status());
-               AskHashKv(client, urls, revision, reply);
-             });
+  Ask(client, std::move(urls), std::move(request),
+      [reply = std::move(reply)](const auto& response) {
+        if (!response.ok()) return reply(response.status());
+        reply(DecodeHash(*response));
+      });
 }
 
 Status CheckInitialHashes(Node* node, HttpClient* client, Logger* logger) {

@@ -1,12 +1,15 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <optional>
 
 #include "rpc/http/server.h"
 #include "rpc/peer/join.h"
+#include "rpc/peer/leader_client.h"
 #include "rpc/peer/members_json.h"
+#include "rpc/peer/transport.h"
 
 namespace strata::peer {
 namespace {
@@ -140,6 +143,20 @@ TEST_F(JoinTest, ProbesAskEachUrl) {
   EXPECT_TRUE(probe({url_, "http://127.0.0.1:9"}).ok());
   EXPECT_EQ(probe({"http://127.0.0.1:9"}).message(),
             "connect: Connection refused");
+}
+
+// As in etcd: a member may have a URL in a network that is down.
+TEST_F(JoinTest, AMemberIsAskedAtEachOfItsUrls) {
+  const auto transport = PeerTransport::New(Logger::Null());
+  transport->Identify({.member = MemberId(2), .cluster = ClusterId(0xc1)});
+  transport->SetPeer(MemberId(1), {"http://127.0.0.1:9", url_});
+  std::promise<StatusOr<std::string>> version;
+  NewLeaderClient(transport.get())->Version(MemberId(1), [&](auto said) {
+    version.set_value(std::move(said));
+  });
+  const auto said = version.get_future().get();
+  ASSERT_TRUE(said.ok()) << said.status();
+  EXPECT_EQ(*said, "3.4.23");
 }
 
 }  // namespace
