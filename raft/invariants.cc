@@ -68,6 +68,7 @@ std::string Invariants::CheckMember(const MemberView& member) {
   }
   RETURN_IF_VIOLATED(CheckTerm(member, mirror));
   RETURN_IF_VIOLATED(CheckOrder(raft));
+  RETURN_IF_VIOLATED(CheckDurable(member));
   RETURN_IF_VIOLATED(CheckLog(member, &mirror));
   if (raft.is_leader()) RETURN_IF_VIOLATED(CheckElection(member));
   RETURN_IF_VIOLATED(CheckCampaign(raft, mirror.role));
@@ -110,6 +111,18 @@ std::string Invariants::CheckOrder(const Raft& raft) {
                        << " are out of order, or committed has shrunk";
   }
   return "";
+}
+
+// What it acknowledges and applies by: on its disk it has not been replaced.
+std::string Invariants::CheckDurable(const MemberView& member) {
+  const Log& log = member.raft->log();
+  const LogIndex stable = log.stable();
+  if (log.restoring() || stable < member.storage->FirstIndex() ||
+      member.storage->TermAt(stable) == log.TermAt(stable)) {
+    return "";
+  }
+  return Violation() << member.id << " takes entry " << stable
+                     << " for durable, which its disk has not";
 }
 
 // Log matching and leader append-only, over what has changed since last time.

@@ -81,6 +81,7 @@ class Invariants {
   std::string CheckQuorumHas(const Raft& leader, LogIndex index, Term term,
                              std::span<const MemberView> members);
   std::string CheckOrder(const Raft& raft);
+  std::string CheckDurable(const MemberView& member);
   std::string CheckLeader(const Raft& raft,
                           std::span<const MemberView> members);
   std::string CheckConfiguration(const Raft& raft);

@@ -68,8 +68,9 @@ struct NodeOptions {
   uint64_t batch_changes = limits::kTailChanges;
   ScrubOptions scrub = {};
   ShrinkOptions shrink = {};
-  uint64_t snapshot_count = limits::kSnapshotCount;
+  uint64_t snapshot_count = limits::kSnapshotCount;  // 0: as many
   uint64_t snapshot_bytes = uint64_t{512} << 20;  // of the log; 0: any number
+  // 0: as many.
   uint64_t snapshot_catch_up_entries = limits::kSnapshotCatchUpEntries;
   // Of what is not needed any more; 0: all of it is kept.
   uint64_t max_wals = limits::kMaxWals;

@@ -157,6 +157,18 @@ TEST_F(NodeTest, KeepsAllSegmentsAndSnapshotsIfAskedTo) {
   }
 }
 
+// As etcd: 0 is the default. It is not a snapshot for each entry.
+TEST_F(NodeTest, TakesASnapshotAfterTheDefaultsEntriesIfNoNumberIsGiven) {
+  node_.options().snapshot_count = 0;
+  node_.options().snapshot_catch_up_entries = 0;
+  ASSERT_TRUE(node_.Open().ok());
+  Fill(100);
+  node_.RunFor(std::chrono::seconds(1));
+  for (const std::string& name : env_.List("data/member/snap").value()) {
+    EXPECT_FALSE(name.ends_with(".snap")) << name;
+  }
+}
+
 // Raft had no use for them: this member was quicker than they.
 TEST_F(NodeTest, RemovesDatabasesThatCameTooLate) {
   node_.options().snapshot_count = 50;

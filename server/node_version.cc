@@ -63,6 +63,7 @@ void NodeImpl::LookAtVersions() {
   };
   const auto look = std::make_shared<Look>();
   look->versions.push_back(level_.ClusterVersion());
+  const Term term = ReignTerm();
   const Membership membership = cluster_.membership();
   look->waiting = membership.members.size() - 1;
   if (look->waiting == 0) return DecideVersion(look->versions, true);
@@ -70,9 +71,10 @@ void NodeImpl::LookAtVersions() {
   for (const auto& [id, member] : membership.members) {
     if (id == member_id_) continue;
     world_.leader_client->Version(
-        id, [this, look](StatusOr<std::string> version) {
-          world_.loop->Post([this, look, version = std::move(version)] {
-            if (stopping_) return;
+        id, [this, look, term](StatusOr<std::string> version) {
+          world_.loop->Post([this, look, term, version = std::move(version)] {
+            // The next leader looks for itself.
+            if (stopping_ || ReignTerm() != term) return;
             look->all = look->all && version.ok();
             if (version.ok()) look->versions.push_back(*version);
             if (--look->waiting == 0) DecideVersion(look->versions, look->all);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/limits.h"
 #include "server/data_dir.h"
 #include "server/incoming_snapshot.h"
 
@@ -12,9 +13,12 @@ Snapshotter::Snapshotter(const NodeOptions& options, const NodeWorld& world,
                          Replicator* replicator, LogIndex last,
                          NodeCounters* counters)
     : directory_(DataPaths(options).snap),
-      snapshot_count_(options.snapshot_count),
+      snapshot_count_(options.snapshot_count != 0 ? options.snapshot_count
+                                                  : limits::kSnapshotCount),
       snapshot_bytes_(options.snapshot_bytes),
-      catch_up_entries_(options.snapshot_catch_up_entries),
+      catch_up_entries_(options.snapshot_catch_up_entries != 0
+                            ? options.snapshot_catch_up_entries
+                            : limits::kSnapshotCatchUpEntries),
       max_snapshots_(options.max_snapshots),
       level_(level),
       world_(world),

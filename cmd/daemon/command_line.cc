@@ -86,7 +86,8 @@ void AddMemberFlags(StratadOptions* options, FlagSet* flags) {
   flags->Add(TextFlag("wal-dir", &node->wal_dir,
                       "Directory of the log, if it is to be elsewhere."));
   flags->Add(NumberFlag("snapshot-count", &node->snapshot_count,
-                        "Log entries between raft snapshots."));
+                        "Log entries between raft snapshots (0: as many as if "
+                        "not given)."));
   flags->Add(NumberFlag("snapshot-bytes", &node->snapshot_bytes,
                         "Strata's own: bytes of the log between raft "
                         "snapshots, at most (0: any number)."));
