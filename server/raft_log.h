@@ -35,6 +35,8 @@ class RaftLog final : public raft::LogStorage {
   // that may be kept.
   void Bound(LogIndex applied);
 
+  uint64_t bytes() const { return bytes_; }
+
   LogIndex FirstIndex() const override { return before_ + 1; }
   LogIndex LastIndex() const override { return before_ + entries_.size(); }
   std::optional<Term> TermAt(LogIndex index) const override;

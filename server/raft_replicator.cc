@@ -24,8 +24,6 @@ constexpr Duration kQuickQuorum = std::chrono::milliseconds(2);
 // What messages may wait for the loop; more are dropped, as a network may.
 constexpr uint64_t kMaxInboxBytes = 64 << 20;
 constexpr uint64_t kMaxInboxMessages = 8192;
-// Of the log, in memory, for members that are behind.
-constexpr uint64_t kMaxLogBytes = 256 << 20;
 // As etcd: five seconds, and two elections.
 constexpr Duration kPatience = std::chrono::seconds(5);
 // As etcd: for so long after the start the others may still turn up.
@@ -74,7 +72,7 @@ RaftReplicator::RaftReplicator(Options options, const World& world,
       world_(world),
       machine_(machine),
       log_(options_.log_before, options_.log_before_term,
-           std::exchange(options_.entries, {}), kMaxLogBytes,
+           std::exchange(options_.entries, {}), options_.max_log_bytes,
            [machine] { return machine->Applied(); }),
       raft_(MakeRaftOptions(options_), options_.start, &log_),
       applied_(options_.start.applied) {
@@ -295,6 +293,12 @@ void RaftReplicator::TakeProposals() {
 
 void RaftReplicator::Step(raft::Message message) {
   if (!options_.bugs.hear_removed && machine_->IsRemoved(message.from)) return;
+  // What is not applied stays in memory. While the state takes no more, the
+  // leader is to wait, as if we had not heard it.
+  if (message.type == raft::MessageType::kAppend && !message.entries.empty() &&
+      log_.bytes() > 2 * options_.max_log_bytes) {
+    return;
+  }
   const MemberId from = message.from;
   const Status status = raft_.Step(std::move(message));
   if (status.code() == Code::kDataLoss) return Fail(status);

@@ -85,6 +85,9 @@ class RaftReplicator : public Replicator, private Receiver {
     LogIndex log_before = {};
     Term log_before_term = {};
     std::vector<raft::Entry> entries = {};
+    // Of the log, in memory, for members that are behind; and as much that is
+    // not yet applied.
+    uint64_t max_log_bytes = uint64_t{256} << 20;
 
     Duration heartbeat_interval = std::chrono::milliseconds(100);
     Duration election_timeout = std::chrono::seconds(1);

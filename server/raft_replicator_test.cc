@@ -30,6 +30,7 @@ constexpr MemberId kSelf(1);
 constexpr MemberId kOthers[] = {MemberId(2), MemberId(3)};
 // What every member's log begins after.
 constexpr LogIndex kBefore(10);
+constexpr uint64_t kMaxLogBytes = 4 << 20;
 
 // What was sent, for the test to look at.
 class FakeTransport final : public Transport {
@@ -127,7 +128,8 @@ class RaftReplicatorTest : public testing::Test {
                       .applied = kBefore,
                       .conf_state = machine_.Applied().conf_state},
             .log_before = kBefore,
-            .log_before_term = Term(1)},
+            .log_before_term = Term(1),
+            .max_log_bytes = kMaxLogBytes},
         RaftReplicator::World{.env = &env_,
                               .loop = loop_.get(),
                               .log = log_.get(),
@@ -624,6 +626,38 @@ TEST_F(RaftReplicatorTest, ReadsThatWaitAreBounded) {
   machine_.has_room = true;
   RunSettled(1s);
   EXPECT_EQ(answers, (std::map<std::string, uint64_t>{{"", 10}}));
+}
+
+// It does not pile up what it cannot apply, and goes on when it can.
+TEST_F(RaftReplicatorTest, AFollowerWhoseStateIsStuckTakesNoMoreOfTheLog) {
+  const Term term = replicator_->GetStatus().term + 1;
+  const auto append = [&] {
+    const LogIndex last = replicator_->last_index();
+    transport_.receiver()->Receive(
+        {.type = MessageType::kAppend,
+         .to = kSelf,
+         .from = kOthers[0],
+         .term = term,
+         .log_term = *replicator_->TermAt(last),
+         .index = last,
+         .entries = {{.term = term,
+                      .index = last + 1,
+                      .data = std::string(1 << 20, 'x')}},
+         .commit = last});
+    Settle();
+    return replicator_->last_index() > last;
+  };
+  machine_.has_room = false;
+  uint64_t taken = 0;
+  while (taken < 100 && append()) ++taken;
+  EXPECT_GT(taken << 20, kMaxLogBytes);
+  EXPECT_LE(taken << 20, 2 * kMaxLogBytes + (1 << 20));
+  EXPECT_FALSE(append());
+  machine_.has_room = true;
+  world_.RunFor(200ms);
+  Settle();
+  EXPECT_TRUE(append());
+  EXPECT_TRUE(machine_.failed.ok());
 }
 
 size_t Sum(const std::vector<size_t>& counts) {
