@@ -40,8 +40,7 @@ grpc::Status Call(grpc::GenericStub* stub, const std::string& method,
                   const google::protobuf::Message& request,
                   Response* response) {
   grpc::ClientContext context;
-  // Long, as the thread sanitizer may take many seconds to look at what it then
-  // suppresses.
+  // Nothing takes so long, on a busy machine either.
   context.set_deadline(std::chrono::system_clock::now() +
                        std::chrono::seconds(100));
   grpc::CompletionQueue queue;
