@@ -24,18 +24,21 @@ class KeepAlive : public StreamHandler,
       return false;
     }
     const LeaseId id(request.id());
+    // Of before, as etcd's: a lease that was renewed at a revision was there at
+    // it. Of after, it might be one by which it had been revoked.
+    const ResponseHeader header = CurrentHeader(node_);
     {
       const std::lock_guard lock(mutex_);
       state_ = State::kAsking;
     }
-    node_->RenewLease(
-        id, [self = shared_from_this(), id](const StatusOr<int64_t>& ttl) {
-          // A lease that is not there is an answer: it lasts no longer.
-          if (!ttl.ok() && ttl.status().code() != Code::kNotFound) {
-            return self->sink_->Finish(ttl.status());
-          }
-          self->Answer(id, ttl.ok() ? *ttl : 0);
-        });
+    node_->RenewLease(id, [self = shared_from_this(), id,
+                           header](const StatusOr<int64_t>& ttl) {
+      // A lease that is not there is an answer: it lasts no longer.
+      if (!ttl.ok() && ttl.status().code() != Code::kNotFound) {
+        return self->sink_->Finish(ttl.status());
+      }
+      self->Answer(header, id, ttl.ok() ? *ttl : 0);
+    });
     const std::lock_guard lock(mutex_);
     if (state_ == State::kAnswered && sink_->Writable()) return true;
     paused_ = true;
@@ -48,9 +51,9 @@ class KeepAlive : public StreamHandler,
  private:
   enum class State { kAsking, kAnswered };
 
-  void Answer(LeaseId id, int64_t ttl) {
+  void Answer(const ResponseHeader& header, LeaseId id, int64_t ttl) {
     etcdserverpb::LeaseKeepAliveResponse response;
-    FillHeader(CurrentHeader(node_), response.mutable_header());
+    FillHeader(header, response.mutable_header());
     response.set_id(id.value());
     response.set_ttl(ttl);
     sink_->Write(StreamMessage(response.SerializeAsString()));
