@@ -41,6 +41,7 @@ TestMember::TestMember(Level level) {
   node_ = std::move(*node);
   services_ = std::make_unique<Services>(node_.get(),
                                          ServiceLoops{.worker = worker_.get(),
+                                                      .hasher = hasher_.get(),
                                                       .copier = worker_.get(),
                                                       .claims = claims_.get()},
                                          KvOptions());
@@ -49,6 +50,7 @@ TestMember::TestMember(Level level) {
 TestMember::~TestMember() {
   EXPECT_TRUE(node_->Stop().ok());
   claims_.reset();
+  hasher_.reset();
 }
 
 std::string TestAnswer::Header(const std::string& name) const {

@@ -23,6 +23,7 @@ class TestMember {
   Node* node() { return node_.get(); }
   Services* services() { return services_.get(); }
   Loop* worker() { return worker_.get(); }
+  Loop* hasher() { return hasher_.get(); }
 
  private:
   std::unique_ptr<Loop> loop_ = NewThreadedLoop("node");
@@ -31,6 +32,7 @@ class TestMember {
   std::unique_ptr<Loop> worker_ = NewThreadedLoop("worker");
   std::unique_ptr<Node> node_;
   std::unique_ptr<Loop> claims_ = NewThreadedLoop("claims");
+  std::unique_ptr<Loop> hasher_ = NewThreadedLoop("hasher");
   std::unique_ptr<Services> services_;
 };
 

@@ -128,7 +128,7 @@ void MaintenanceService::Alarm(etcdserverpb::AlarmRequest* request,
 
 // A handler owns its reply. NOLINTNEXTLINE(performance-unnecessary-value-param)
 void MaintenanceService::Hash(etcdserverpb::HashRequest*, Reply reply) {
-  worker_->Post([node = node_, reply = std::move(reply)] {
+  hasher_->Post([node = node_, reply = std::move(reply)] {
     const StatusOr<HashResult> result = node->store()->Hash();
     if (!result.ok()) return reply(result.status());
     etcdserverpb::HashResponse response;
@@ -143,7 +143,7 @@ void MaintenanceService::Hash(etcdserverpb::HashRequest*, Reply reply) {
 void MaintenanceService::HashKV(etcdserverpb::HashKVRequest* request,
                                 Reply reply) {
   const Revision revision(request->revision());
-  worker_->Post([node = node_, revision, reply = std::move(reply)] {
+  hasher_->Post([node = node_, revision, reply = std::move(reply)] {
     const StatusOr<HashKvResult> result = node->store()->HashKv(revision);
     if (!result.ok()) return reply(result.status());
     etcdserverpb::HashKVResponse response;

@@ -58,10 +58,11 @@ class KvService {
   const KvOptions options_;
 };
 
-// `worker` runs what takes long (HashKV reads every revision).
+// `hasher` runs what nobody's reads should wait behind: HashKV reads every
+// revision.
 class MaintenanceService {
  public:
-  MaintenanceService(Node* node, Loop* worker) : node_(node), worker_(worker) {}
+  MaintenanceService(Node* node, Loop* hasher) : node_(node), hasher_(hasher) {}
 
   void Status(etcdserverpb::StatusRequest* request, Reply reply);
   void Hash(etcdserverpb::HashRequest* request, Reply reply);
@@ -73,7 +74,7 @@ class MaintenanceService {
 
  private:
   Node* const node_;
-  Loop* const worker_;
+  Loop* const hasher_;
 };
 
 // All of Lease but its KeepAlive, which is a stream.
@@ -101,6 +102,7 @@ class HealthService {
 // ended before the node is destroyed, and not before it has stopped.
 struct ServiceLoops {
   Loop* worker = nullptr;  // what takes long
+  Loop* hasher = nullptr;  // what takes longer: hashes of the whole store
   Loop* copier = nullptr;  // snapshots; waits for their clients
   Loop* claims = nullptr;  // locks and elections
 };
@@ -115,7 +117,7 @@ class Services {
         loops_(loops),
         kv_(node, loops.worker, options),
         lease_(node),
-        maintenance_(node, loops.worker),
+        maintenance_(node, loops.hasher),
         cluster_(node, std::move(cluster_options)),
         watch_(node, watch_options),
         lock_({node, node->watch_hub(), loops.claims}),

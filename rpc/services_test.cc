@@ -3,6 +3,7 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <future>
 #include <memory>
@@ -49,6 +50,7 @@ class ServicesTest : public testing::Test {
     services_ =
         std::make_unique<Services>(node_.get(),
                                    ServiceLoops{.worker = worker_.get(),
+                                                .hasher = hasher_.get(),
                                                 .copier = worker_.get(),
                                                 .claims = worker_.get()},
                                    KvOptions());
@@ -130,6 +132,7 @@ class ServicesTest : public testing::Test {
   const std::unique_ptr<Loop> flusher_ = NewThreadedLoop("flusher");
   const std::unique_ptr<Loop> background_ = NewThreadedLoop("background");
   const std::unique_ptr<Loop> worker_ = NewThreadedLoop("worker");
+  const std::unique_ptr<Loop> hasher_ = NewThreadedLoop("hasher");
   std::unique_ptr<Node> node_;
   std::unique_ptr<Services> services_;
   std::vector<UnaryMethod> methods_;
@@ -265,6 +268,24 @@ TEST_F(ServicesTest, HashKvNamesItsRevisionFrom36On) {
   Open(Level::V3_6());
   Put("key: 'a' value: '1'");
   EXPECT_TRUE(HashKv("").ends_with("hash_revision: 2")) << HashKv("");
+}
+
+// A hash of a large store takes a while.
+TEST_F(ServicesTest, LongRangesDoNotWaitForHashes) {
+  Put("key: 'a' value: '1'");
+  std::promise<void> go_on;
+  hasher_->Post([&] { go_on.get_future().wait(); });
+  auto hash = std::async(std::launch::async, [this] { return HashKv(""); });
+  auto range = std::async(std::launch::async, [this] {
+    return Range("key: 'a' range_end: 'z' keys_only: true");
+  });
+  EXPECT_EQ(range.wait_for(std::chrono::seconds(10)),
+            std::future_status::ready);
+  EXPECT_EQ(hash.wait_for(std::chrono::milliseconds(0)),
+            std::future_status::timeout);
+  go_on.set_value();
+  EXPECT_TRUE(hash.get().starts_with("header { revision: 2 } hash: "));
+  EXPECT_TRUE(range.get().ends_with("count: 1"));
 }
 
 TEST_F(ServicesTest, MemberListHasNoRevision) {

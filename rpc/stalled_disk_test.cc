@@ -92,6 +92,7 @@ class StalledDiskTest : public testing::Test {
     services_ =
         std::make_unique<Services>(node_.get(),
                                    ServiceLoops{.worker = worker_.get(),
+                                                .hasher = worker_.get(),
                                                 .copier = worker_.get(),
                                                 .claims = worker_.get()},
                                    KvOptions());

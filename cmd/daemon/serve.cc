@@ -49,12 +49,12 @@ StatusOr<std::unique_ptr<TlsContext>> OpenClientTls(
 
 // Other members, if there are any.
 Status ServePeers(const StratadOptions& options, PeerPort* peers, Node* node,
-                  Loop* worker) {
+                  Loop* hasher) {
   if (peers == nullptr) return Status::Ok();
   if (options.initial_corrupt_check) {
     RETURN_IF_ERROR(peers->CheckHashes(node));
   }
-  return peers->Serve(options.peer_urls, node, worker);
+  return peers->Serve(options.peer_urls, node, hasher);
 }
 
 // As --bootstrap-defrag-threshold-megabytes; it goes on while we serve.
@@ -109,6 +109,8 @@ Status Serve(const StratadOptions& options, Logger* logger,
   const auto background = NewThreadedLoop("background");
   // Long reads, which are not to hold up the short ones and the writes.
   auto worker = NewThreadedLoop("worker", ThreadPriority::kLow);
+  // Hashes of the whole store, which the long reads are not to wait for.
+  auto hasher = NewThreadedLoop("hasher", ThreadPriority::kLow);
   const auto watch_pump = NewThreadedLoop("watch-pump");
   const auto compactor = options.node.backend == BackendKind::kLevelDb
                              ? NewThreadedLoop("compactor")
@@ -118,7 +120,7 @@ Status Serve(const StratadOptions& options, Logger* logger,
                      .flusher = flusher.get(),
                      .background = background.get(),
                      .compactor = compactor.get(),
-                     .helper = worker.get(),
+                     .helper = hasher.get(),
                      .watch_pump = watch_pump.get(),
                      .logger = logger,
                      .on_fatal = on_fatal};
@@ -128,11 +130,12 @@ Status Serve(const StratadOptions& options, Logger* logger,
   ShrinkAtStart(options, node.get(), logger);
   auto copier = NewThreadedLoop("copier", ThreadPriority::kLow);
   auto claims = NewThreadedLoop("claims");
-  Status served = ServePeers(options, peers.get(), node.get(), worker.get());
+  Status served = ServePeers(options, peers.get(), node.get(), hasher.get());
   if (served.ok()) {
     served =
         ServeNode(options,
                   {.worker = worker.get(),
+                   .hasher = hasher.get(),
                    .copier = copier.get(),
                    .claims = claims.get()},
                   peers.get(),
@@ -150,6 +153,7 @@ Status Serve(const StratadOptions& options, Logger* logger,
   claims.reset();
   copier.reset();
   worker.reset();
+  hasher.reset();
   logger->Info("stopped", {{"data-dir", options.node.data_dir}});
   return served.ok() ? stopped : served;
 }
