@@ -8,9 +8,11 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -32,8 +34,10 @@ class Client {
                                   grpc::InsecureChannelCredentials())) {}
 
   // "Code: text", or the answer.
-  std::string Call(const std::string& path, const std::string& request) {
+  std::string Call(const std::string& path, const std::string& request,
+                   std::chrono::milliseconds patience = std::chrono::hours(1)) {
     grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + patience);
     grpc::CompletionQueue queue;
     const grpc::Slice slice(request);
     auto reader = stub_.PrepareUnaryCall(&context, path,
@@ -61,8 +65,7 @@ class Client {
 
 class GrpcServerTest : public testing::Test {
  protected:
-  void Start(std::vector<UnaryMethod> methods) {
-    GrpcServerOptions options;
+  void Start(std::vector<UnaryMethod> methods, GrpcServerOptions options = {}) {
     options.max_request_bytes = kMaxRequestBytes;
     auto server =
         GrpcServer::Start(options, std::move(methods), {}, {.node = &loop_});
@@ -186,6 +189,48 @@ TEST_F(GrpcServerTest, ShutdownWaitsForWhatIsBeingServed) {
   EXPECT_EQ(answer.get(), "done");
   stopped.get();
   server_.reset();
+}
+
+// A client that gives up has not given back what its call holds: some are being
+// served, and others wait for those.
+TEST_F(GrpcServerTest, CallsThatWereTakenBackCountUntilTheyAreOver) {
+  constexpr size_t kBytes = 400 << 10;
+  constexpr size_t kBudget = 30 * kBytes;
+  constexpr size_t kCalls = 60;
+  std::mutex mutex;
+  std::vector<Reply> held;  // guarded by mutex
+  bool holds = true;        // guarded by mutex
+  GrpcServerOptions options;
+  options.memory_bytes = kBudget;
+  Start({Echo(),
+         {"/test.Test/Hold",
+          [&](auto, auto, Reply reply) {
+            const std::lock_guard lock(mutex);
+            if (!holds) return reply(std::string("answered"));
+            held.push_back(std::move(reply));
+          }}},
+        options);
+  const std::string request(kBytes, 'x');
+  const auto call = [&](std::chrono::milliseconds patience) {
+    return client_->Call("/test.Test/Hold", request, patience);
+  };
+  size_t refused = 0;
+  for (size_t i = 0; i < kCalls; ++i) {
+    refused += call(std::chrono::milliseconds(50))
+                   .starts_with("ResourceExhausted: etcdserver: too many");
+  }
+  EXPECT_GE(refused, kCalls - kBudget / kBytes);
+  EXPECT_LT(refused, kCalls - kBudget / kBytes / 2);
+  {
+    const std::lock_guard lock(mutex);
+    EXPECT_LT(held.size(), kBudget / kBytes);
+    holds = false;
+    for (const Reply& reply : held) reply(std::string("late"));
+  }
+  // All is back.
+  for (size_t i = 0; i < 2 * kCalls; ++i) {
+    EXPECT_EQ(call(std::chrono::seconds(10)), "answered");
+  }
 }
 
 TEST_F(GrpcServerTest, ClosesWhatItAdoptsAfterItsEnd) {

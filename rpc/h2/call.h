@@ -77,6 +77,7 @@ class GrpcCall : public std::enable_shared_from_this<GrpcCall> {
     bool reads_done = false;
     bool over = false;
     bool admitted = false;         // it waited, and is to be served now
+    bool held = false;             // it waits or is served: its request is kept
     mutable bool starved = false;  // somebody was told that there is no room
     size_t untaken = 0;            // messages that the handler has not taken
     size_t unconsumed = 0;         // bytes for which no window was given back

@@ -40,6 +40,10 @@ constexpr size_t kSentDirectlyBytes = 4 << 10;
 // Single calls of a client that are served while the size of its answers is not
 // known.
 constexpr size_t kServedUnseen = 16;
+// Frames that wait for a client that does not read; with more it is not read
+// from either, as by a Go server. Those of messages do not count: theirs is the
+// window.
+constexpr size_t kJammedFrames = 1000;
 // A call without its messages.
 constexpr uint64_t kCallBytes = 4 << 10;
 // A client that has not said by then how it wants to be spoken to never will.
@@ -261,6 +265,12 @@ void GrpcConnection::GoAway() {
   FlushHeld();
 }
 
+bool GrpcConnection::Jammed() const {
+  const std::lock_guard lock(mutex_);
+  return session_ != nullptr && blocked_ &&
+         nghttp2_session_get_outbound_queue_size(session_) > kJammedFrames;
+}
+
 bool GrpcConnection::Drained() const {
   const std::lock_guard lock(mutex_);
   return calls_.empty() && out_.empty() &&
@@ -307,6 +317,7 @@ void GrpcConnection::Close(std::vector<CallEvent>* events) {
     events->push_back({call, GrpcCall::Event::kOver});
   }
   calls_.clear();
+  for (const CallEvent& event : waiting_) LetGo(event.call.get());
   waiting_.clear();
   nghttp2_session_del(std::exchange(session_, nullptr));
   out_ = {};
@@ -406,8 +417,16 @@ void GrpcConnection::ReceivedData(int32_t stream, std::string_view bytes) {
 }
 
 bool GrpcConnection::MayServe(GrpcCall* call, std::string* request) {
-  const std::lock_guard lock(mutex_);
-  if (call->http2_.admitted) return true;
+  const Hold hold(this);
+  GrpcCall::Http2& http2 = call->http2_;
+  if (http2.over) {
+    if (http2.admitted) --serving_;
+    LetGo(call);
+    ReleaseWaiting();
+    return false;
+  }
+  if (http2.admitted) return true;
+  http2.held = true;
   if (waiting_.empty() && HasRoomForAnswer()) {
     ++serving_;
     return true;
@@ -428,7 +447,10 @@ void GrpcConnection::ReleaseWaiting() {
   while (!waiting_.empty() && HasRoomForAnswer()) {
     CallEvent event = std::move(waiting_.front());
     waiting_.pop_front();
-    if (event.call->http2_.over) continue;
+    if (event.call->http2_.over) {
+      LetGo(event.call.get());
+      continue;
+    }
     event.call->http2_.admitted = true;
     ++serving_;
     events_.push_back(std::move(event));
@@ -472,7 +494,15 @@ void GrpcConnection::MarkOver(GrpcCall* call) {
   http2.over = true;
   if (!call->is_stream()) unsent_ -= http2.out.bytes();
   http2.out.Clear();
-  Uncharge(call, http2.charged);
+  // A client that takes a call back does not so get room for the next one's
+  // request while that of this one is still there.
+  if (!http2.held) Uncharge(call, http2.charged);
+}
+
+void GrpcConnection::LetGo(GrpcCall* call) {
+  GrpcCall::Http2& http2 = call->http2_;
+  http2.held = false;
+  if (http2.over) Uncharge(call, http2.charged);
 }
 
 void GrpcConnection::Closed(int32_t stream) {
@@ -615,6 +645,7 @@ void GrpcConnection::Answer(GrpcCall* call, StatusOr<std::string> answer) {
   // The largest one of late.
   usual_answer_ = std::max(answer.ok() ? answer->size() + kMessageHeadBytes : 1,
                            usual_answer_ - usual_answer_ / 16);
+  LetGo(call);
   if (Open(call)) SubmitAnswer(call, std::move(answer));
   ReleaseWaiting();
 }

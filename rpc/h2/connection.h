@@ -43,6 +43,7 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection> {
   struct PollState {
     bool queued = false;  // it is to be read
     bool ending = false;  // the client writes no more
+    bool jammed = false;  // it is to be read when it is not Jammed() any more
   };
   PollState poll = {};
 
@@ -53,8 +54,12 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection> {
   // is added to `events`. kMore: there may be more to read.
   ReadOutcome Read(char* buffer, size_t size, Time now,
                    std::vector<CallEvent>* events);
+  // Whether so much waits for a client that reads nothing that nothing more is
+  // to be read from it: what it would send could only be refused, or asks for
+  // more to be sent.
+  bool Jammed() const;
   // Whether a single call is to be served now: its client reads its answers. If
-  // not, the event will come again.
+  // not, the event will come again, unless the call is over.
   bool MayServe(GrpcCall* call, std::string* request);
   // The socket takes bytes again.
   void CanWrite();
@@ -105,6 +110,8 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection> {
   void ReleaseWaiting();
   void Closed(int32_t stream);
   void MarkOver(GrpcCall* call);
+  // The request of a call that was held is gone.
+  void LetGo(GrpcCall* call);
 
   bool Charge(GrpcCall* call, uint64_t bytes);
   void Uncharge(GrpcCall* call, uint64_t bytes);

@@ -189,9 +189,14 @@ bool GrpcWorker::ReadNext(uint64_t turn) {
       std::move(readable_.front());
   readable_.pop_front();
   connection->poll.queued = false;
+  connection->poll.jammed = connection->Jammed();
+  // Until its socket takes bytes again, which is an event, or for good.
+  if (connection->poll.jammed && !connection->poll.ending) return true;
   using Outcome = GrpcConnection::ReadOutcome;
-  const Outcome outcome =
-      connection->Read(buffer_.get(), kReadBytes, clock_->Now(), &read_events_);
+  const Outcome outcome = connection->poll.jammed
+                              ? Outcome::kEnd
+                              : connection->Read(buffer_.get(), kReadBytes,
+                                                 clock_->Now(), &read_events_);
   std::move(read_events_.begin(), read_events_.end(),
             std::back_inserter(events_));
   read_events_.clear();
@@ -228,7 +233,7 @@ void GrpcWorker::Wait(int timeout_ms) {
     const uint32_t what = events[i].events;
     if ((what & EPOLLOUT) != 0) connection->CanWrite();
     connection->poll.ending |= (what & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-    if ((what & ~EPOLLOUT) != 0) Queue(connection);
+    if ((what & ~EPOLLOUT) != 0 || connection->poll.jammed) Queue(connection);
   }
 }
 

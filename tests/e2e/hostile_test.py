@@ -341,6 +341,32 @@ class HostileTest(Hostile):
         for piece in (ping * 1000, SETTINGS * 1000):
             self.assertLess(self.ended(HELLO, piece, 50 << 20), 50 << 20, "never cut off")
 
+    def test_refusals_that_are_not_read(self):
+        """Calls of no method, each refused in other words: what is refused is not kept for ever."""
+        before = self.memory()
+        one = socket.socket()
+        self.sockets.append(one)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        one.settimeout(3)
+        one.connect(("127.0.0.1", self.port))
+        one.sendall(HELLO)
+        try:
+            for first in range(1, 600_001, 1000):
+                one.sendall(b"".join(head(b"/%080d/x" % stream, stream, flags=END_HEADERS | END_STREAM)
+                                     for stream in range(first, first + 1000, 2)))
+        except (ConnectionError, TimeoutError):
+            pass  # it is not read from, or cut off
+        grown = self.memory() - before
+        self.assertLess(grown, 48 << 20)
+        # And if it reads after all, all goes on.
+        one.settimeout(5)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        answers = 0
+        while answers < 4 << 20:
+            piece = one.recv(1 << 20)
+            self.assertTrue(piece, "cut off")
+            answers += len(piece)
+
     def test_too_many_pings(self):
         """As a Go server does: the fourth ping in a row that comes too soon is the last."""
         one = self.connect(self.port, HELLO + frame(PING, b"12345678") * 4)
